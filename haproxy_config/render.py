@@ -1,0 +1,85 @@
+"""Renders the files of one proxy from the templates: both HAProxy's and the agent's configuration."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jinja2
+
+from haproxy_config.nodes import Node
+from haproxy_config.settings import ProxySettings, SettingsError
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+
+# What ends or changes a word in HAProxy's configuration language (configuration manual, 2.2 "Quoting and escaping").
+_MISREAD = frozenset(" \t\r\n#'\"\\$")
+
+# HAProxy's largest time, 2^31 - 1 ms: "wait as long as the time-outs of a plain proxy let you".
+_FOREVER = "24d"
+
+
+def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[str, str]:
+    """Render every file that depends on ``settings``: file name -> text.
+
+    Raises:
+        SettingsError: a value that HAProxy would misread.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - configuration files, no HTML
+    )
+    environment.filters["word"] = haproxy_word
+    environment.filters["toml"] = _toml
+    names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml"]
+    if settings.mirror_agent == "spoa-mirror" and settings.mirror_to:
+        names.append("mirror.spoe.cfg")
+    values = _values(settings)
+    return {name: environment.get_template(f"{name}.j2").render(values) for name in names}
+
+
+def haproxy_word(value: object) -> str:
+    """``value`` as one word of HAProxy's configuration.
+
+    Raises:
+        SettingsError: it has a character that HAProxy would read as something else.
+    """
+    text = str(value)
+    if not text or not text.isprintable() or _MISREAD & set(text):
+        raise SettingsError(f"HAProxy would misread {text!r}", "leave out spaces, quotes, '#', '$', backslashes and line breaks")
+    return text
+
+
+def _values(settings: ProxySettings) -> dict[str, object]:
+    built_in_mirror = settings.mirror_to if settings.mirror_agent == "built-in" else ()
+    return {
+        **{field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)},
+        "servers": _servers(settings),
+        "agent_mirror_to": [str(node) for node in built_in_mirror],
+        "forever": _FOREVER,
+        # HAProxy keeps this part of the buffer free for rewriting headers (its default, made explicit).
+        "maxrewrite": _MAXREWRITE,
+        "inline_bytes": settings.bufsize - _MAXREWRITE,
+        # An answer under half the buffer has certainly left room, so it is whole; above, the log's news of the end are needed.
+        "surely_whole_bytes": settings.bufsize // 2 - _MAXREWRITE,
+    }
+
+
+_MAXREWRITE = 1024
+
+
+def _servers(settings: ProxySettings) -> list[dict[str, object]]:
+    return [
+        {"name": f"node{number}", "address": str(node), "resolve": not node.is_ip}
+        for number, node in enumerate(settings.nodes, start=1)
+    ]
+
+
+def _toml(value: object) -> str:
+    """A number, a string or a list of strings as TOML; JSON's spelling of these is TOML's too (TOML 1.0, "String")."""
+    if isinstance(value, tuple | list):
+        return json.dumps([str(item) if isinstance(item, Node) else item for item in value])
+    return json.dumps(value)
