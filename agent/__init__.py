@@ -1,0 +1,1 @@
+"""The agent beside HAProxy: joins its events into transactions, captures and mirrors them. Never imports the host side."""

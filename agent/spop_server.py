@@ -1,0 +1,56 @@
+"""The socket that HAProxy's SPOE filter talks to: acknowledges first, then hands the messages on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from agent.spop.connection import Connection, Message
+
+_LOG = logging.getLogger(__name__)
+
+Sink = Callable[[list[Message], int, int], None]
+"""Takes the messages of one read, with CLOCK_MONOTONIC in ns and the time of day in us."""
+
+
+class SpopProtocol(asyncio.Protocol):
+    """One connection of HAProxy's."""
+
+    def __init__(self, max_frame_size: int, sink: Sink, failed: Callable[[], None], open_connections: set["SpopProtocol"]) -> None:
+        self._connection = Connection(max_frame_size)
+        self._sink = sink
+        self._failed = failed
+        self._open_connections = open_connections
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._open_connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio's."""
+        # The stamps come before the acknowledgement: until then HAProxy holds the request, or the answer, back.
+        now_ns, now_us = time.monotonic_ns(), time.time_ns() // 1000
+        received = self._connection.receive(data)
+        transport = self._transport
+        assert transport is not None
+        if received.reply:
+            transport.write(received.reply)
+        if received.messages:
+            self._sink(received.messages, now_ns, now_us)
+        if received.error is not None:
+            self._failed()
+            _LOG.error("SPOP: %s (status %d)", received.error, received.error.status)
+        if received.close:
+            transport.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio's. HAProxy closes idle connections as it likes."""
+        self._open_connections.discard(self)

@@ -1,0 +1,37 @@
+"""The agent's counters: what was captured and mirrored, and what any bound has cost."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass
+class Status:
+    """Counts since the agent's start. ``docker exec CONTAINER capture-status`` prints them."""
+
+    requests: int = 0
+    """Requests that HAProxy showed the agent."""
+    transactions: int = 0
+    """Transactions that ended."""
+    captured: int = 0
+    """Lines written to the capture log."""
+    capture_dropped: int = 0
+    """Transactions that were not written: the queue was full, or the disk refused."""
+    mirrored: int = 0
+    """Requests that the shadow answered."""
+    mirror_failed: int = 0
+    """Requests that were sent to the shadow, or were to be, and got no answer."""
+    mirror_dropped: int = 0
+    """Requests that were not mirrored because the queue was full."""
+    not_mirrored_truncated: int = 0
+    """Requests that were not mirrored because they did not fit HAProxy's buffer."""
+    not_mirrored_unanswered: int = 0
+    """Requests that were not mirrored because they never reached a node of the primary."""
+    lost_ends: int = 0
+    """Transactions whose end HAProxy never told."""
+    orphan_answers: int = 0
+    """Answers whose request was never shown."""
+    protocol_errors: int = 0
+    """Connections that ended because of a protocol error, and messages that could not be read."""
+
+    def as_dict(self) -> dict[str, int]:
+        """Name -> count."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}

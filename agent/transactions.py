@@ -1,0 +1,132 @@
+"""Joins HAProxy's events into transactions. No I/O; the caller says what time it is.
+
+A transaction ends exactly once: with a whole answer; with HAProxy's news of its end, where the answer was not seen whole; or, when
+those never come, by its age or because memory for open transactions is used up.
+"""
+
+from collections import OrderedDict
+
+from agent.events import End, Request, Response
+from record.transaction import Transaction
+
+LOST = b"??"
+"""Termination of a transaction whose end HAProxy never told."""
+
+# How many ended transactions are remembered at least, to know late news of them for what they are.
+_REMEMBERED = 32768
+
+
+class Transactions:
+    """The open transactions.
+
+    Args:
+        message_bytes: what HAProxy's buffer holds of one message.
+        max_bytes: memory for open transactions; beyond it the oldest are ended as lost.
+        max_age_ns: how long the news of an end are waited for.
+    """
+
+    def __init__(self, message_bytes: int, max_bytes: int, max_age_ns: int) -> None:
+        self._message_bytes = message_bytes
+        self._max_bytes = max_bytes
+        self._max_age_ns = max_age_ns
+        self._open: OrderedDict[bytes, Transaction] = OrderedDict()
+        self._early_answers: dict[bytes, Response] = {}
+        self._recent: set[bytes] = set()
+        self._recent_before: set[bytes] = set()
+        self.held_bytes = 0
+        self.lost = 0
+        """Transactions that were ended because the news of their end never came, or memory ran out."""
+        self.orphans = 0
+        """Answers whose request was never seen."""
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def request(self, event: Request, now_ns: int, now_us: int) -> tuple[Transaction | None, Response | None]:
+        """Open a transaction. Also its answer, if that came first; nothing for a request that is known already."""
+        identifier = event.id
+        if identifier in self._open or self._ended(identifier):
+            return None, None
+        transaction = Transaction(identifier)
+        transaction.arrived_ns = now_ns
+        transaction.arrived_us = now_us
+        event.fill(transaction, self._message_bytes)
+        self._open[identifier] = transaction
+        self.held_bytes += transaction.held_bytes
+        return transaction, self._early_answers.pop(identifier, None) if self._early_answers else None
+
+    def response(self, event: Response, now_ns: int) -> Transaction | None:
+        """The primary has answered: the transaction, still open (see `close`) when the news of its end are to come."""
+        identifier = event.id
+        transaction = self._open.get(identifier)
+        if transaction is None:
+            if not self._ended(identifier):
+                self._keep_early(identifier, event)
+            return None
+        if transaction.answered_ns:
+            return None
+        self.held_bytes -= transaction.held_bytes
+        event.fill(transaction, self._message_bytes)
+        self.held_bytes += transaction.held_bytes
+        transaction.answered_ns = now_ns
+        return transaction
+
+    def end(self, event: End, now_ns: int, now_us: int) -> Transaction | None:
+        """HAProxy is done with a transaction: it, or None when it had ended already."""
+        if self._ended(event.id):
+            return None
+        transaction = self._open.get(event.id)
+        if transaction is None:
+            # Its request never reached the agent whole: cut off while it arrived, or passed on while the agent was busy.
+            transaction = Transaction(event.id)
+            transaction.arrived_ns, transaction.arrived_us = now_ns, now_us
+            transaction.method, transaction.url = event.method, event.url
+            transaction.request_version = event.version.removeprefix(b"HTTP/")
+            self._open[event.id] = transaction
+            self.held_bytes += transaction.held_bytes
+        if not transaction.answered_ns:
+            transaction.status = max(event.status, 0)
+        transaction.termination = event.termination
+        transaction.bytes_to_client = event.bytes_to_client
+        transaction.timers = event.timers
+        self.close(transaction)
+        return transaction
+
+    def close(self, transaction: Transaction) -> None:
+        """The transaction has all that it waits for."""
+        if self._open.pop(transaction.id, None) is None:
+            return
+        self.held_bytes -= transaction.held_bytes
+        self._recent.add(transaction.id)
+        if len(self._recent) >= _REMEMBERED:
+            self._recent_before, self._recent = self._recent, set()
+
+    def overdue(self, now_ns: int) -> list[Transaction]:
+        """End what is too old, or too much: those transactions, oldest first."""
+        ended: list[Transaction] = []
+        while self._open:
+            oldest = next(iter(self._open.values()))
+            if self.held_bytes <= self._max_bytes and now_ns - oldest.arrived_ns <= self._max_age_ns:
+                break
+            ended.append(self._lose(oldest))
+        return ended
+
+    def abandon(self) -> list[Transaction]:
+        """End all that are open, oldest first: the agent stops."""
+        return [self._lose(transaction) for transaction in list(self._open.values())]
+
+    def _lose(self, transaction: Transaction) -> Transaction:
+        transaction.termination = LOST
+        self.close(transaction)
+        self.lost += 1
+        return transaction
+
+    def _ended(self, identifier: bytes) -> bool:
+        return identifier in self._recent or identifier in self._recent_before
+
+    def _keep_early(self, identifier: bytes, event: Response) -> None:
+        # After a stall of the agent two connections can be read in the wrong order; by a few requests, never by many.
+        if len(self._early_answers) >= 256:
+            self._early_answers.pop(next(iter(self._early_answers)))
+            self.orphans += 1
+        self._early_answers[identifier] = event

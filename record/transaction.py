@@ -1,0 +1,103 @@
+"""One transaction: a client's request and what became of it. Plain data, filled in as the events arrive."""
+
+WHOLE = ""
+"""`Transaction.mirror` of a request that is queued for the shadow."""
+
+
+class Transaction:
+    """A request, its answer and its end.
+
+    Header blocks are the field lines as HAProxy shows them (names in lower case, each line ended by CRLF, an empty line last);
+    bodies are without transfer coding, and hold a prefix where ``*_whole`` is false. Times: ``*_ns`` CLOCK_MONOTONIC,
+    ``*_us`` microseconds since 1970.
+    """
+
+    __slots__ = (
+        "answered_ns",
+        "arrived_ns",
+        "arrived_us",
+        "bytes_to_client",
+        "client",
+        "client_port",
+        "delivery_unsure",
+        "earlier_completions",
+        "id",
+        "method",
+        "mirror",
+        "received_us",
+        "request_body",
+        "request_body_bytes",
+        "request_headers",
+        "request_version",
+        "request_whole",
+        "response_body",
+        "response_body_bytes",
+        "response_headers",
+        "response_version",
+        "response_whole",
+        "server",
+        "server_address",
+        "status",
+        "termination",
+        "timers",
+        "url",
+    )
+
+    def __init__(self, identifier: bytes) -> None:
+        self.id: bytes = identifier
+        """Unique; the shadow's record of the mirrored request bears the same (``X-Capture-Id``)."""
+        self.method: bytes = b""
+        self.url: bytes = b""
+        """The request target, byte for byte."""
+        self.request_version: bytes = b""
+        """``1.0``, ``1.1`` or ``2.0``."""
+        self.request_headers: bytes = b""
+        self.request_body: bytes = b""
+        self.request_body_bytes: int = 0
+        """The body's announced length; of a chunked one what had arrived."""
+        self.request_whole: bool = False
+        self.received_us: int = 0
+        """HAProxy's clock when it had the request's headers; 0 when unknown."""
+        self.client: bytes = b""
+        """Address of the client: 4 or 16 bytes; empty when unknown."""
+        self.client_port: int = 0
+        self.arrived_ns: int = 0
+        self.arrived_us: int = 0
+        """The agent's clocks when it had the request."""
+
+        self.status: int = 0
+        """0: no answer."""
+        self.response_version: bytes = b""
+        self.response_headers: bytes = b""
+        self.response_body: bytes = b""
+        self.response_body_bytes: int = 0
+        self.response_whole: bool = False
+        self.timers: bytes = b""
+        """HAProxy's ``%TR/%Tw/%Tc/%Tr`` (and ``/%Ta`` where the end is known), ms, -1 for a step that was not reached."""
+        self.server: bytes = b""
+        """The node that answered, as HAProxy names it; empty when none did."""
+        self.server_address: bytes = b""
+        self.answered_ns: int = 0
+        self.delivery_unsure: bool = False
+        """HAProxy reported trouble with one of the events: its news of the end will follow."""
+
+        self.termination: bytes = b""
+        """HAProxy's two-letter termination state (``%ts``), where its news of the end were needed; ``??``: they never came."""
+        self.bytes_to_client: int = 0
+        """HAProxy's ``%B``, with the termination state."""
+        self.earlier_completions: int = 0
+        """How many transactions the primary had completed when this one arrived (see `agent.order`)."""
+        self.mirror: str | None = None
+        """None: this proxy does not mirror. Empty: queued for the shadow. Else why it was not."""
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the transaction takes."""
+        return (
+            1000
+            + len(self.request_headers)
+            + len(self.request_body)
+            + len(self.response_headers)
+            + len(self.response_body)
+            + len(self.url)
+        )
