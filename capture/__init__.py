@@ -1,0 +1,1 @@
+"""The host side: settings, the Docker wrapper, images. Never runs in the containers."""

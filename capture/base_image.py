@@ -1,0 +1,160 @@
+"""The Debian image that everything is built on: the engine's own, a registry's, or one bootstrapped here.
+
+A bootstrapped image gets the name that a pull would give it, so the choice is made once per machine.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from capture.console import Console
+from capture.engine import LABEL, Engine, PullError
+from capture.errors import ExitCode, UserError, bad_input
+from capture.reference import parse_reference
+from capture.versions import HAPROXY
+
+_SCRIPTS = Path("/usr/share/debootstrap/scripts")
+
+# What the slim images of the registry leave out, so that both ways lead to about the same image.
+_SLIM = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*", "/usr/share/lintian/*")
+_SLIM_KEEP = ("/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias")
+
+
+def ensure_base_image(engine: Engine, name: str, console: Console) -> None:
+    """See to it that ``engine`` has the image ``name``.
+
+    Raises:
+        UserError: it is nowhere (exit code 2), or the bootstrap failed (1).
+    """
+    if engine.image_id(name) is not None:
+        console.detail(f"Base image {name}: the engine has it")
+        return
+    console.progress(f"Base image {name}: asking the registry")
+    try:
+        engine.pull(name)
+    except PullError as error:
+        suite = bootstrap_suite(name)
+        if suite is None:
+            raise _unknown(name, error) from error
+        _check_tools(name)
+        why = "the registry has none" if error.answered else "no registry answers"
+        console.progress(f"Base image {name}: {why}, so it is bootstrapped from Debian's archive (about 25 s, once)")
+        bootstrap(engine, name, suite, console)
+    else:
+        console.progress(f"Base image {name}: pulled from the registry")
+
+
+def bootstrap_suite(name: str) -> str | None:
+    """The release that the image ``name`` can be bootstrapped from, or None when it can't."""
+    reference = parse_reference(name)
+    match = re.fullmatch(r"([a-z]+)-slim", reference.tag)
+    if reference.domain != "docker.io" or reference.path != "library/debian" or match is None:
+        return None
+    return match[1] if match[1] in HAPROXY else None
+
+
+def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
+    """Make the image ``name`` from the package archive with debootstrap. Needs root.
+
+    Raises:
+        UserError: debootstrap failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="cluster-traffic-capture-base-") as temporary:
+        root = Path(temporary) / "root"
+        root.mkdir(mode=0o755)
+        _debootstrap(root, suite, console)
+        _slim(root)
+        with subprocess.Popen(
+            ["tar", "--create", "--numeric-owner", "--one-file-system", f"--directory={root}", "."],
+            stdout=subprocess.PIPE,
+        ) as tar:
+            assert tar.stdout is not None  # noqa: S101 - it is a pipe
+            engine.import_image(tar.stdout, name, {LABEL: f"bootstrapped-{suite}"}, ["bash"])
+        if tar.returncode != 0:
+            engine.remove_image(name)
+            raise UserError(f"base image {name}: packing it failed (tar: {tar.returncode})", hint="is the disk full?")
+
+
+def _debootstrap(root: Path, suite: str, console: Console) -> None:
+    command = ["debootstrap", "--variant=minbase", suite, str(root)]
+    if not (_SCRIPTS / suite).exists():
+        # A release that is newer than this debootstrap: sid's script fits it; '' is the default archive.
+        command += ["", "sid"]
+    lines: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                console.detail(line.rstrip())
+        except BaseException:
+            # Its mounts and processes must be gone before the folder is removed.
+            process.terminate()
+            raise
+    if process.returncode != 0:
+        raise UserError(
+            f"debootstrap of {suite} failed (exit code {process.returncode})",
+            hint="does `apt-get update` work on this machine? On Ubuntu, debian-archive-keyring must be installed",
+            detail="\n".join(lines[-10:]),
+        )
+
+
+def _slim(root: Path) -> None:
+    """Drop what a container has no use for, now and when packages are installed later."""
+    for pattern in ("var/lib/apt/lists/*", "var/cache/apt/*", "var/log/*", "var/cache/debconf/*-old"):
+        for path in root.glob(pattern):
+            _remove(path)
+    (root / "var/log/apt").mkdir()
+    keep = {path for pattern in _SLIM_KEEP for path in root.glob(pattern[1:])}
+    for pattern in _SLIM:
+        for path in root.glob(pattern[1:]):
+            if not any(path in (kept, *kept.parents) for kept in keep):
+                _remove(path)
+            elif path.is_dir():
+                for child in path.iterdir():
+                    if child not in keep:
+                        _remove(child)
+    rules = [f"path-exclude {pattern}" for pattern in _SLIM] + [f"path-include {pattern}" for pattern in _SLIM_KEEP]
+    (root / "etc/dpkg/dpkg.cfg.d/container").write_text("\n".join(rules) + "\n")
+    # Services must not start while packages are installed.
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    (root / "etc/hostname").unlink(missing_ok=True)
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _check_tools(name: str) -> None:
+    if shutil.which("debootstrap") is None:
+        raise UserError(
+            f"base image {name} can't be pulled, and there is no debootstrap to make it from Debian's archive",
+            hint="apt-get install debootstrap (on Ubuntu also debian-archive-keyring), or load the image: docker load -i FILE",
+        )
+    if os.geteuid() != 0:
+        raise UserError(
+            f"base image {name} can't be pulled, and to make it from Debian's archive takes root",
+            hint="run this once as root (sudo), or load the image: docker load -i FILE",
+        )
+
+
+def _unknown(name: str, error: PullError) -> UserError:
+    suites = ", ".join(f"debian:{suite}-slim" for suite in HAPROXY)
+    if error.answered:
+        return bad_input(f"--base-image: there is no image '{name}': {error}", f"one of: {suites}")
+    return bad_input(
+        f"--base-image: the engine has no image '{name}', and no registry answers: {error}",
+        f"these can be made without a registry: {suites}",
+    )
+
+
+__all__ = ["ExitCode", "bootstrap", "bootstrap_suite", "ensure_base_image"]

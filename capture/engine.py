@@ -1,0 +1,261 @@
+"""The one wrapper around the Docker SDK: its types and exceptions stay in here and in `capture.container`."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import docker
+import docker.errors
+import requests.exceptions
+from docker.context import ContextAPI
+
+from capture.build_context import host_ca_bundle, write_context
+from capture.container import Container, ContainerSettings, run_container
+from capture.errors import CaptureError, ExitCode, UserError
+from capture.reference import parse_reference
+
+LABEL = "cluster-traffic-capture"
+"""Label on everything that is created; its value says what for."""
+
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
+_CONNECT_S = 10
+# One read: a build step may be silent while it compiles or waits for a package archive.
+_SILENCE_S = 600
+# A host that is off line, or behind a firewall that drops, must not hold a build for long.
+_REGISTRY_S = 10
+
+
+class BuildError(CaptureError):
+    """An image build failed; the output went to the caller's ``on_line``."""
+
+
+class PullError(CaptureError):
+    """An image could not be pulled. ``answered``: a registry did answer, but has no such image (or doesn't give it to us)."""
+
+    def __init__(self, message: str, *, answered: bool) -> None:
+        super().__init__(message)
+        self.answered = answered
+
+
+class Engine:
+    """A Docker engine that answers. Made by `connect`."""
+
+    def __init__(self, client: docker.DockerClient, host: str) -> None:
+        self._client = client
+        self.host = host
+        """Where it listens, as in ``DOCKER_HOST``."""
+
+    @property
+    def address(self) -> str:
+        """The address that published ports are reached at."""
+        match = re.match(r"(?:tcp|https?|ssh)://(?:[^@/]*@)?\[?([^/\]]+?)\]?(?::\d+)?(?:/|$)", self.host)
+        return match[1] if match else "127.0.0.1"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def image_id(self, name: str) -> str | None:
+        """The id of the image ``name``, or None when the engine has none."""
+        with _translated(f"looking for image {name}"):
+            try:
+                return str(self._client.api.inspect_image(name)["Id"])
+            except docker.errors.ImageNotFound:
+                return None
+
+    def pull(self, name: str) -> None:
+        """Pull ``name``. Gives up when the registry is silent for 10 s.
+
+        Raises:
+            PullError: there is no registry, or no such image in it.
+        """
+        reference = parse_reference(name)
+        client = docker.DockerClient(base_url=self.host, timeout=_REGISTRY_S, **_tls())
+        try:
+            events = client.api.pull(f"{reference.domain}/{reference.path}", tag=reference.tag, stream=True, decode=True)
+            for event in events:
+                if "error" in event:
+                    raise PullError(str(event["error"]), answered=_registry_answered(str(event["error"])))
+        except docker.errors.NotFound as error:
+            raise PullError(_explanation(error), answered=True) from error
+        except docker.errors.APIError as error:
+            raise PullError(_explanation(error), answered=_registry_answered(_explanation(error))) from error
+        except requests.exceptions.RequestException as error:
+            raise PullError(f"no answer within {_REGISTRY_S} s", answered=False) from error
+        finally:
+            client.close()
+
+    def import_image(self, tar: IO[bytes], name: str, labels: Mapping[str, str], command: list[str]) -> None:
+        """Make the image ``name`` of a root file system, given as a tar."""
+        reference = parse_reference(name)
+        changes = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
+        with _translated(f"importing image {name}"):
+            answer = self._client.api.import_image_from_stream(
+                tar, f"{reference.domain}/{reference.path}", reference.tag, [*changes, f"CMD {json.dumps(command)}"]
+            )
+        if "error" in answer:
+            raise CaptureError(f"the engine did not import {name}: {answer}")
+
+    def build(
+        self, directory: Path, *, tag: str, arguments: Mapping[str, str], on_line: Callable[[str], None]
+    ) -> str:
+        """Build the image ``tag`` from ``directory``, and return its id.
+
+        The host's CA bundle goes along (`capture.build_context`), and the proxies of Docker's configuration file.
+
+        Raises:
+            BuildError: a step failed.
+        """
+        with tempfile.TemporaryFile() as context, _translated(f"building image {tag}"):
+            write_context(directory, context, host_ca_bundle(os.environ))
+            context.seek(0)
+            events = self._client.api.build(
+                fileobj=context,
+                custom_context=True,
+                tag=tag,
+                buildargs=dict(arguments),
+                labels={LABEL: "image"},
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            return _follow_build(events, on_line)
+
+    def save_image(self, name: str, target: IO[bytes]) -> None:
+        """Write the image ``name`` with all its layers as a tar."""
+        with _translated(f"saving image {name}"):
+            for chunk in self._client.api.get_image(name):
+                target.write(chunk)
+
+    def remove_image(self, name: str) -> None:
+        """Remove ``name``; fine when it is away already."""
+        with _translated(f"removing image {name}"):
+            try:
+                self._client.api.remove_image(name, force=True)
+            except docker.errors.ImageNotFound:
+                return
+
+    def run(self, settings: ContainerSettings) -> Container:
+        """Start a container."""
+        with _translated(f"starting a container of {settings.image}"):
+            return run_container(self._client, settings, LABEL, self.address)
+
+    @contextmanager
+    def network(self, name: str, purpose: str) -> Iterator[str]:
+        """A bridge network for the time of a ``with`` block; its name."""
+        with _translated(f"creating network {name}"):
+            network = self._client.networks.create(name, driver="bridge", labels={LABEL: purpose})
+        try:
+            yield name
+        finally:
+            network.remove()
+
+    def remove_labelled(self) -> None:
+        """Remove every container, network and volume that carries our label, whoever created it."""
+        label = {"label": LABEL}
+        with _translated("removing what carries our label"):
+            for container in self._client.containers.list(all=True, filters=label):
+                container.remove(force=True, v=True)
+            for network in self._client.networks.list(filters=label):
+                network.remove()
+            for volume in self._client.volumes.list(filters=label):
+                volume.remove(force=True)
+
+
+def connect(host: str | None = None) -> Engine:
+    """The engine at ``host``; by default at ``DOCKER_HOST``, Docker's current context, or the default socket.
+
+    Raises:
+        UserError: (exit code 3) none answers.
+    """
+    host = host or default_host()
+    try:
+        client = docker.DockerClient(base_url=host, timeout=_CONNECT_S, **_tls())
+        client.ping()
+        client.close()
+        # An own client for the work, whose steps take longer than a ping.
+        return Engine(docker.DockerClient(base_url=host, timeout=_SILENCE_S, **_tls()), host)
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise UserError(
+            f"no Docker engine answers at {host}: {_reason(error)}",
+            hint=_how_to_get_one(error),
+            exit_code=ExitCode.NO_ENGINE,
+        ) from error
+
+
+def default_host() -> str:
+    """Where the engine should be: as Docker's own client finds it."""
+    if os.environ.get("DOCKER_HOST"):
+        return os.environ["DOCKER_HOST"]
+    try:
+        context = ContextAPI.get_current_context()
+        return str(context.Host) if context is not None and context.Host else _DEFAULT_HOST
+    except (docker.errors.DockerException, OSError, ValueError):
+        return _DEFAULT_HOST
+
+
+def _tls() -> dict[str, Any]:
+    parameters: dict[str, Any] = docker.utils.kwargs_from_env()
+    return {key: value for key, value in parameters.items() if key == "tls"}
+
+
+def _how_to_get_one(error: Exception) -> str:
+    if "Permission denied" in str(error):
+        return "you may not use it: add yourself to its group (sudo usermod -aG docker $USER, then log in again)"
+    return (
+        "start Docker (docs.docker.com/get-docker), or point DOCKER_HOST at an engine, e.g. unix:///run/docker.sock; "
+        "as root on Debian or Ubuntu: python3 -m capture.local_engine run -- COMMAND"
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    for cause in ("FileNotFoundError", "Permission denied", "Connection refused", "Name or service not known", "timed out"):
+        if cause in text:
+            return {"FileNotFoundError": "there is no such socket"}.get(cause, cause[0].lower() + cause[1:])
+    return text.splitlines()[0]
+
+
+def _registry_answered(message: str) -> bool:
+    """Whether a failed pull is the registry's own answer. (The engine reports both as text, and with status 500 or 404.)"""
+    return any(words in message for words in ("manifest unknown", "not found", "pull access denied", "unauthorized", "denied"))
+
+
+def _explanation(error: docker.errors.APIError) -> str:
+    return str(error.explanation or error)
+
+
+def _follow_build(events: Iterator[Any], on_line: Callable[[str], None]) -> str:
+    image: str | None = None
+    for event in events:
+        for line in str(event.get("stream") or event.get("status") or "").splitlines():
+            if line.strip():
+                on_line(line.rstrip())
+        if "error" in event:
+            on_line(str(event["error"]))
+            raise BuildError(str(event["error"]))
+        image = event.get("aux", {}).get("ID", image)
+    if image is None:
+        raise BuildError("the engine named no image at the end of the build")
+    return image
+
+
+@contextmanager
+def _translated(awaited: str) -> Iterator[None]:
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise UserError(f"{awaited} failed: {_explanation(error)}", hint="see the engine's own log for more") from error
+    except requests.exceptions.Timeout as error:
+        raise UserError(
+            f"{awaited}: the Docker engine was silent for {_SILENCE_S} s", hint="is it overloaded? try `docker info`"
+        ) from error
+    except requests.exceptions.RequestException as error:
+        raise UserError(
+            f"{awaited}: the Docker engine went away: {error}", hint="is it still running? try `docker info`"
+        ) from error

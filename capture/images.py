@@ -1,0 +1,118 @@
+"""Builds the images of both proxies: what ``build_docker_images.py`` does, for Python callers too."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from capture.base_image import ensure_base_image
+from capture.console import SILENT, Console
+from capture.engine import BuildError, Engine, connect
+from capture.errors import ExitCode, UserError
+from capture.settings import BuildSettings
+from capture.workspace import (
+    WITH_MIRROR,
+    WITHOUT_MIRROR,
+    copy_docker_files,
+    keep_failed,
+    staged_workspace,
+    write_configuration,
+)
+from haproxy_config.settings import ProxySettings
+
+SHARED_IMAGE = "cluster-traffic-capture-base"
+"""The image that both proxies' images share."""
+
+BUILD_LOG = "build.log"
+"""File of the workspace with the output of the builds."""
+
+_LAST_LINES = 15
+
+
+@dataclass(frozen=True)
+class BuiltImages:
+    """What a build made: the workspace, and the images' ids (None when rendered only, or without a shadow)."""
+
+    workspace: Path
+    primary_id: str | None = None
+    shadow_id: str | None = None
+
+
+def build_images(
+    settings: BuildSettings, *, console: Console = SILENT, render_only: bool = False, engine: Engine | None = None
+) -> BuiltImages:
+    """Render the configuration and build the images.
+
+    ``engine`` is the one that answers (`capture.engine.connect`) unless another is given; with ``render_only`` none is needed.
+
+    Raises:
+        UserError: with the exit codes of `capture.errors`. The workspace is then as it was.
+    """
+    with staged_workspace(settings.workspace) as staging:
+        if not render_only:
+            engine = engine or connect()
+            ensure_base_image(engine, settings.base_image, console)
+        _render(staging, settings, console)
+        if engine is None or render_only:
+            return BuiltImages(settings.workspace)
+        return _Builds(engine, staging, settings, console).run()
+
+
+def _render(staging: Path, settings: BuildSettings, console: Console) -> None:
+    console.result(f"Copying Docker-related files to: {settings.workspace}")
+    copy_docker_files(staging, settings)
+    rendered = {WITHOUT_MIRROR: settings.shadow or settings.primary}
+    if settings.mirrors:
+        rendered[WITH_MIRROR] = settings.primary
+    for name, proxy in rendered.items():
+        console.result(f"Writing HAProxy Config to: {settings.workspace / name}")
+        binary = settings.spoa_mirror_binary if proxy.role == "primary" else None
+        (staging / name).write_text(write_configuration(staging, proxy, binary))
+
+
+class _Builds:
+    """The builds of one call, which share a log."""
+
+    def __init__(self, engine: Engine, staging: Path, settings: BuildSettings, console: Console) -> None:
+        self._engine = engine
+        self._staging = staging
+        self._settings = settings
+        self._console = console
+        self._lines: list[str] = []
+
+    def run(self) -> BuiltImages:
+        settings = self._settings
+        self._console.result("Building HAProxy Docker image for Primary Cluster...")
+        base = self._build("base", SHARED_IMAGE, settings.base_image)
+        primary = self._build("primary", settings.primary_image, base)
+        self._console.result(f"Primary HAProxy image available locally w/ tag: {settings.primary_image}")
+        shadow = None
+        if settings.shadow_image is not None:
+            self._console.result("Building HAProxy Docker image for Shadow Cluster...")
+            shadow = self._build("shadow", settings.shadow_image, base)
+            self._console.result(f"Shadow HAProxy image available locally w/ tag: {settings.shadow_image}")
+        (self._staging / BUILD_LOG).write_text("\n".join(self._lines) + "\n")
+        return BuiltImages(settings.workspace, primary, shadow)
+
+    def _build(self, folder: str, tag: str, base: str) -> str:
+        directory = self._staging / f"docker_config_{folder}"
+        start = len(self._lines)
+        try:
+            return self._engine.build(directory, tag=tag, arguments={"BASE_IMAGE": base}, on_line=self._on_line)
+        except BuildError as error:
+            (self._staging / BUILD_LOG).write_text("\n".join(self._lines) + "\n")
+            failed = keep_failed(self._staging, self._settings.workspace)
+            raise UserError(
+                f"the build of image {tag} failed: {error}",
+                hint=f"the rest of its output is in {failed / BUILD_LOG}, what it was built from in {failed}",
+                exit_code=ExitCode.BUILD_FAILED,
+                detail="\n".join(self._lines[start:][-_LAST_LINES:]),
+            ) from error
+
+    def _on_line(self, line: str) -> None:
+        self._lines.append(line)
+        if line.startswith("Step "):
+            self._console.progress(f"  {line}")
+        else:
+            self._console.detail(f"    {line}")
+
+
+__all__ = ["BuiltImages", "ProxySettings", "build_images"]

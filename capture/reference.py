@@ -1,0 +1,69 @@
+"""Names of images, by the grammar of the distribution project (github.com/distribution/reference, ``reference.go``)."""
+
+import re
+from dataclasses import dataclass
+
+_DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = re.compile(rf"(?:{_DOMAIN_COMPONENT}(?:\.{_DOMAIN_COMPONENT})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?")
+_PATH_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_NAME_LENGTH = 255
+
+
+class InvalidReference(ValueError):
+    """Not the name of an image."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The name of an image in full, so that two spellings of one name are equal."""
+
+    domain: str
+    path: str
+    tag: str
+
+    @property
+    def familiar(self) -> str:
+        """The short spelling: without the default registry."""
+        path = self.path
+        if self.domain != "docker.io":
+            return f"{self.domain}/{path}:{self.tag}"
+        return f"{path.removeprefix('library/')}:{self.tag}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Read ``[DOMAIN/]PATH[:TAG]``; a digest is refused, since an image can't be built or imported under one.
+
+    Raises:
+        InvalidReference: ``text`` is no such name.
+    """
+    if "@" in text:
+        raise InvalidReference("a name with a digest can't be given to an image")
+    name, colon, tag = text.rpartition(":")
+    if not colon or "/" in tag:
+        name, tag = text, "latest"
+    if not _TAG.fullmatch(tag):
+        raise InvalidReference("a tag has up to 128 letters, digits, '_', '.' and '-', the first none of '.' and '-'")
+    domain, path = _split_domain(name)
+    if domain is not None and not _DOMAIN.fullmatch(domain):
+        raise InvalidReference(f"'{domain}' is no registry")
+    if path != path.lower():
+        raise InvalidReference("the name must be lower case")
+    if not _PATH.fullmatch(path):
+        raise InvalidReference("a name has lower-case letters and digits, with '.', '_', '__', '-' or '/' between them")
+    if len(name) > _NAME_LENGTH:
+        raise InvalidReference(f"a name has at most {_NAME_LENGTH} characters")
+    if domain is None and re.fullmatch(r"[a-f0-9]{64}", path):
+        raise InvalidReference("64 hexadecimal digits are an image's id, not a name")
+    if domain in (None, "docker.io", "index.docker.io"):
+        return Reference("docker.io", path if "/" in path else f"library/{path}", tag)
+    return Reference(str(domain), path, tag)
+
+
+def _split_domain(name: str) -> tuple[str | None, str]:
+    """As ``splitDockerDomain`` does: the first part is a registry when nothing else could look like it."""
+    first, slash, rest = name.partition("/")
+    if slash and (set(".:") & set(first) or first == "localhost" or first != first.lower()):
+        return first, rest
+    return None, name

@@ -1,0 +1,16 @@
+"""The one data file of versions, ``versions.toml``, as values."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+_DATA = tomllib.loads((Path(__file__).parent / "versions.toml").read_text())
+
+BASE_IMAGE: str = _DATA["base_image"]
+"""What the images are built on unless the user names another."""
+
+HAPROXY: Mapping[str, str] = _DATA["haproxy"]
+"""Debian release (suite) -> its HAProxy; the releases that a base image can be bootstrapped for."""
+
+ENGINE_PACKAGES: Mapping[str, str] = _DATA["engine_packages"]
+"""Program that a local engine needs -> Debian package that has it."""
