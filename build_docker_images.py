@@ -3,9 +3,10 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -41,12 +42,15 @@ _CONTEXT = {
 }
 
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
 class _NodeType(click.ParamType[Node]):
     """HOST:PORT or [IPv6]:PORT; several in one environment variable have spaces or commas between them."""
 
     name = "HOST:PORT"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Node:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Node:  # noqa: ARG002
         if isinstance(value, Node):
             return value
         try:
@@ -58,17 +62,31 @@ class _NodeType(click.ParamType[Node]):
         return rv.replace(",", " ").split()
 
 
-def _several_nodes(flag: str, text: str, default: str) -> Any:
+def _several_nodes(flag: str, text: str, default: str) -> Callable[[_Function], _Function]:
     return click.option(
-        flag, type=_NodeType(), multiple=True, metavar="HOST:PORT...", show_envvar=True, show_default=default, help=text
+        flag,
+        type=_NodeType(),
+        multiple=True,
+        metavar="HOST:PORT...",
+        show_envvar=True,
+        show_default=default,
+        help=text,
     )
 
 
 @click.command("build_docker_images.py", cls=Command, context_settings=_CONTEXT, epilog=_EXAMPLE)
 @click.option("--primary-image", default="haproxy-primary", show_envvar=True, metavar="NAME[:TAG]",
               help="Name of the image that stands in front of the primary cluster.")  # fmt: skip
-@_several_nodes("--primary-nodes", "The primary cluster's nodes, as its HAProxy reaches them.", "none, so it must be given")
-@_several_nodes("--shadow-haproxy", "The shadow HAProxy, or several, as the primary's reaches it.", "none: nothing is mirrored")
+@_several_nodes(
+    "--primary-nodes",
+    "The primary cluster's nodes, as its HAProxy reaches them.",
+    "none, so it must be given",
+)
+@_several_nodes(
+    "--shadow-haproxy",
+    "The shadow HAProxy, or several, as the primary's reaches it.",
+    "none: nothing is mirrored",
+)
 @click.option("--shadow-image", show_envvar=True, show_default="none: no image for the shadow", metavar="NAME[:TAG]",
               help="Name of the image that stands in front of the shadow cluster.")  # fmt: skip
 @_several_nodes("--shadow-nodes", "The shadow cluster's nodes, as its HAProxy reaches them.", "none")
@@ -82,7 +100,9 @@ def _several_nodes(flag: str, text: str, default: str) -> Any:
               help="What mirrors the requests: our agent, or HAProxy's spoa-mirror.")  # fmt: skip
 @click.option("--spoa-mirror-binary", type=click.Path(path_type=Path), show_envvar=True, show_default="none", metavar="FILE",
               help="The spoa-mirror program, with --mirror-agent spoa-mirror.")  # fmt: skip
-@click.option("--dry-run", is_flag=True, show_envvar=True, help="Render the files into the workspace, build nothing.")
+@click.option(
+    "--dry-run", is_flag=True, show_envvar=True, help="Render the files into the workspace, build nothing."
+)
 @click.option("-q", "--quiet", is_flag=True, show_envvar=True, help="No progress on stderr.")
 @click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="The builds' whole output on stderr.")
 def main(*, dry_run: bool, quiet: bool, verbose: bool, **values: Any) -> None:

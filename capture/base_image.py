@@ -12,14 +12,20 @@ from pathlib import Path
 
 from capture.console import Console
 from capture.engine import LABEL, Engine, PullError
-from capture.errors import ExitCode, UserError, bad_input
+from capture.errors import UserError, bad_input
 from capture.reference import parse_reference
 from capture.versions import HAPROXY
 
 _SCRIPTS = Path("/usr/share/debootstrap/scripts")
 
 # What the slim images of the registry leave out, so that both ways lead to about the same image.
-_SLIM = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*", "/usr/share/lintian/*")
+_SLIM = (
+    "/usr/share/doc/*",
+    "/usr/share/info/*",
+    "/usr/share/locale/*",
+    "/usr/share/man/*",
+    "/usr/share/lintian/*",
+)
 _SLIM_KEEP = ("/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias")
 
 
@@ -41,7 +47,9 @@ def ensure_base_image(engine: Engine, name: str, console: Console) -> None:
             raise _unknown(name, error) from error
         _check_tools(name)
         why = "the registry has none" if error.answered else "no registry answers"
-        console.progress(f"Base image {name}: {why}, so it is bootstrapped from Debian's archive (about 25 s, once)")
+        console.progress(
+            f"Base image {name}: {why}, so it is bootstrapped from Debian's archive (about 25 s, once)"
+        )
         bootstrap(engine, name, suite, console)
     else:
         console.progress(f"Base image {name}: pulled from the registry")
@@ -71,11 +79,13 @@ def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
             ["tar", "--create", "--numeric-owner", "--one-file-system", f"--directory={root}", "."],
             stdout=subprocess.PIPE,
         ) as tar:
-            assert tar.stdout is not None  # noqa: S101 - it is a pipe
+            assert tar.stdout is not None
             engine.import_image(tar.stdout, name, {LABEL: f"bootstrapped-{suite}"}, ["bash"])
         if tar.returncode != 0:
             engine.remove_image(name)
-            raise UserError(f"base image {name}: packing it failed (tar: {tar.returncode})", hint="is the disk full?")
+            raise UserError(
+                f"base image {name}: packing it failed (tar: {tar.returncode})", hint="is the disk full?"
+            )
 
 
 def _debootstrap(root: Path, suite: str, console: Console) -> None:
@@ -84,8 +94,10 @@ def _debootstrap(root: Path, suite: str, console: Console) -> None:
         # A release that is newer than this debootstrap: sid's script fits it; '' is the default archive.
         command += ["", "sid"]
     lines: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
         try:
             for line in process.stdout:
                 lines.append(line.rstrip())
@@ -117,7 +129,9 @@ def _slim(root: Path) -> None:
                 for child in path.iterdir():
                     if child not in keep:
                         _remove(child)
-    rules = [f"path-exclude {pattern}" for pattern in _SLIM] + [f"path-include {pattern}" for pattern in _SLIM_KEEP]
+    rules = [f"path-exclude {pattern}" for pattern in _SLIM] + [
+        f"path-include {pattern}" for pattern in _SLIM_KEEP
+    ]
     (root / "etc/dpkg/dpkg.cfg.d/container").write_text("\n".join(rules) + "\n")
     # Services must not start while packages are installed.
     policy = root / "usr/sbin/policy-rc.d"
@@ -155,6 +169,3 @@ def _unknown(name: str, error: PullError) -> UserError:
         f"--base-image: the engine has no image '{name}', and no registry answers: {error}",
         f"these can be made without a registry: {suites}",
     )
-
-
-__all__ = ["ExitCode", "bootstrap", "bootstrap_suite", "ensure_base_image"]

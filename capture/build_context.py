@@ -64,7 +64,9 @@ def check_ca_stays_out(dockerfile: str) -> None:
     for arguments in last_stage:
         sources = [source.strip('[]",').removeprefix("./").strip("/") for source in arguments.split()[:-1]]
         if any(source in ("", ".", "*") or source.startswith(HOST_CA) for source in sources):
-            raise CaptureError(f"the last stage of the Dockerfile copies {HOST_CA}/: it would stay in the image: {arguments.strip()}")
+            raise CaptureError(
+                f"the last stage of the Dockerfile copies {HOST_CA}/: it would stay in the image: {arguments.strip()}"
+            )
 
 
 def _add(tar: tarfile.TarFile, name: str, source: Path | None) -> None:

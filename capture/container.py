@@ -185,12 +185,16 @@ class Container:
         )
 
 
-def run_container(client: docker.DockerClient, settings: ContainerSettings, label: str, address: str) -> Container:
+def run_container(
+    client: docker.DockerClient, settings: ContainerSettings, label: str, address: str
+) -> Container:
     """Start a container; used by `capture.engine.Engine.run`."""
     networking = None
     if settings.network is not None:
         endpoint = client.api.create_endpoint_config(aliases=list(settings.aliases))
         networking = {settings.network: endpoint}
+    # No port: the engine takes a free one. (The SDK's type stubs know only numbers here.)
+    ports: Any = {f"{port}/tcp": ("127.0.0.1", None) for port in settings.publish}
     container = client.containers.create(
         settings.image,
         command=list(settings.command) if settings.command is not None else None,
@@ -200,7 +204,7 @@ def run_container(client: docker.DockerClient, settings: ContainerSettings, labe
         network=settings.network,
         networking_config=networking,
         environment=dict(settings.environment),
-        ports={f"{port}/tcp": ("127.0.0.1", None) for port in settings.publish},
+        ports=ports,
         extra_hosts=dict(settings.hosts),
         read_only=settings.read_only,
         mounts=[docker.types.Mount(target=path, source=None, type="volume") for path in settings.volumes],

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import docker
 import docker.errors
+import docker.utils
 import requests.exceptions
 from docker.context import ContextAPI
 
@@ -64,7 +65,7 @@ class Engine:
         """The id of the image ``name``, or None when the engine has none."""
         with _translated(f"looking for image {name}"):
             try:
-                return str(self._client.api.inspect_image(name)["Id"])
+                return str(self._client.images.get(name).id)
             except docker.errors.ImageNotFound:
                 return None
 
@@ -77,7 +78,9 @@ class Engine:
         reference = parse_reference(name)
         client = docker.DockerClient(base_url=self.host, timeout=_REGISTRY_S, **_tls())
         try:
-            events = client.api.pull(f"{reference.domain}/{reference.path}", tag=reference.tag, stream=True, decode=True)
+            events = client.api.pull(
+                f"{reference.domain}/{reference.path}", tag=reference.tag, stream=True, decode=True
+            )
             for event in events:
                 if "error" in event:
                     raise PullError(str(event["error"]), answered=_registry_answered(str(event["error"])))
@@ -96,7 +99,10 @@ class Engine:
         changes = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
         with _translated(f"importing image {name}"):
             answer = self._client.api.import_image_from_stream(
-                tar, f"{reference.domain}/{reference.path}", reference.tag, [*changes, f"CMD {json.dumps(command)}"]
+                tar,
+                f"{reference.domain}/{reference.path}",
+                reference.tag,
+                [*changes, f"CMD {json.dumps(command)}"],
             )
         if "error" in answer:
             raise CaptureError(f"the engine did not import {name}: {answer}")
@@ -157,7 +163,7 @@ class Engine:
 
     def remove_labelled(self) -> None:
         """Remove every container, network and volume that carries our label, whoever created it."""
-        label = {"label": LABEL}
+        label: dict[str, Any] = {"label": LABEL}
         with _translated("removing what carries our label"):
             for container in self._client.containers.list(all=True, filters=label):
                 container.remove(force=True, v=True)
@@ -206,7 +212,9 @@ def _tls() -> dict[str, Any]:
 
 def _how_to_get_one(error: Exception) -> str:
     if "Permission denied" in str(error):
-        return "you may not use it: add yourself to its group (sudo usermod -aG docker $USER, then log in again)"
+        return (
+            "you may not use it: add yourself to its group (sudo usermod -aG docker $USER, then log in again)"
+        )
     return (
         "start Docker (docs.docker.com/get-docker), or point DOCKER_HOST at an engine, e.g. unix:///run/docker.sock; "
         "as root on Debian or Ubuntu: python3 -m capture.local_engine run -- COMMAND"
@@ -215,15 +223,24 @@ def _how_to_get_one(error: Exception) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    for cause in ("FileNotFoundError", "Permission denied", "Connection refused", "Name or service not known", "timed out"):
+    for cause in (
+        "FileNotFoundError",
+        "Permission denied",
+        "Connection refused",
+        "Name or service not known",
+        "timed out",
+    ):
         if cause in text:
             return {"FileNotFoundError": "there is no such socket"}.get(cause, cause[0].lower() + cause[1:])
     return text.splitlines()[0]
 
 
 def _registry_answered(message: str) -> bool:
-    """Whether a failed pull is the registry's own answer. (The engine reports both as text, and with status 500 or 404.)"""
-    return any(words in message for words in ("manifest unknown", "not found", "pull access denied", "unauthorized", "denied"))
+    """Whether a failed pull is the registry's own answer: the engine reports its absence with the same status."""
+    return any(
+        words in message
+        for words in ("manifest unknown", "not found", "pull access denied", "unauthorized", "denied")
+    )
 
 
 def _explanation(error: docker.errors.APIError) -> str:
@@ -250,10 +267,13 @@ def _translated(awaited: str) -> Iterator[None]:
     try:
         yield
     except docker.errors.APIError as error:
-        raise UserError(f"{awaited} failed: {_explanation(error)}", hint="see the engine's own log for more") from error
+        raise UserError(
+            f"{awaited} failed: {_explanation(error)}", hint="see the engine's own log for more"
+        ) from error
     except requests.exceptions.Timeout as error:
         raise UserError(
-            f"{awaited}: the Docker engine was silent for {_SILENCE_S} s", hint="is it overloaded? try `docker info`"
+            f"{awaited}: the Docker engine was silent for {_SILENCE_S} s",
+            hint="is it overloaded? try `docker info`",
         ) from error
     except requests.exceptions.RequestException as error:
         raise UserError(

@@ -38,7 +38,9 @@ class UserError(CaptureError):
     may hold more lines (the end of a log), ``exit_code`` is what a command ends with.
     """
 
-    def __init__(self, message: str, *, hint: str, exit_code: ExitCode = ExitCode.FAILED, detail: str = "") -> None:
+    def __init__(
+        self, message: str, *, hint: str, exit_code: ExitCode = ExitCode.FAILED, detail: str = ""
+    ) -> None:
         super().__init__(message)
         self.hint = hint
         self.exit_code = exit_code

@@ -1,5 +1,6 @@
 """Builds the images of both proxies: what ``build_docker_images.py`` does, for Python callers too."""
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from capture.workspace import (
     staged_workspace,
     write_configuration,
 )
-from haproxy_config.settings import ProxySettings
 
 SHARED_IMAGE = "cluster-traffic-capture-base"
 """The image that both proxies' images share."""
@@ -25,6 +25,7 @@ BUILD_LOG = "build.log"
 """File of the workspace with the output of the builds."""
 
 _LAST_LINES = 15
+_PROGRESS_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,11 @@ class BuiltImages:
 
 
 def build_images(
-    settings: BuildSettings, *, console: Console = SILENT, render_only: bool = False, engine: Engine | None = None
+    settings: BuildSettings,
+    *,
+    console: Console = SILENT,
+    render_only: bool = False,
+    engine: Engine | None = None,
 ) -> BuiltImages:
     """Render the configuration and build the images.
 
@@ -96,7 +101,9 @@ class _Builds:
         directory = self._staging / f"docker_config_{folder}"
         start = len(self._lines)
         try:
-            return self._engine.build(directory, tag=tag, arguments={"BASE_IMAGE": base}, on_line=self._on_line)
+            return self._engine.build(
+                directory, tag=tag, arguments={"BASE_IMAGE": base}, on_line=self._on_line
+            )
         except BuildError as error:
             (self._staging / BUILD_LOG).write_text("\n".join(self._lines) + "\n")
             failed = keep_failed(self._staging, self._settings.workspace)
@@ -110,9 +117,6 @@ class _Builds:
     def _on_line(self, line: str) -> None:
         self._lines.append(line)
         if line.startswith("Step "):
-            self._console.progress(f"  {line}")
+            self._console.progress(f"  {textwrap.shorten(line, _PROGRESS_WIDTH)}")
         else:
             self._console.detail(f"    {line}")
-
-
-__all__ = ["BuiltImages", "ProxySettings", "build_images"]

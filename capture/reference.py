@@ -11,7 +11,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _NAME_LENGTH = 255
 
 
-class InvalidReference(ValueError):
+class InvalidReferenceError(ValueError):
     """Not the name of an image."""
 
 
@@ -36,26 +36,30 @@ def parse_reference(text: str) -> Reference:
     """Read ``[DOMAIN/]PATH[:TAG]``; a digest is refused, since an image can't be built or imported under one.
 
     Raises:
-        InvalidReference: ``text`` is no such name.
+        InvalidReferenceError: ``text`` is no such name.
     """
     if "@" in text:
-        raise InvalidReference("a name with a digest can't be given to an image")
+        raise InvalidReferenceError("a name with a digest can't be given to an image")
     name, colon, tag = text.rpartition(":")
     if not colon or "/" in tag:
         name, tag = text, "latest"
     if not _TAG.fullmatch(tag):
-        raise InvalidReference("a tag has up to 128 letters, digits, '_', '.' and '-', the first none of '.' and '-'")
+        raise InvalidReferenceError(
+            "a tag has up to 128 letters, digits, '_', '.' and '-', the first none of '.' and '-'"
+        )
     domain, path = _split_domain(name)
     if domain is not None and not _DOMAIN.fullmatch(domain):
-        raise InvalidReference(f"'{domain}' is no registry")
+        raise InvalidReferenceError(f"'{domain}' is no registry")
     if path != path.lower():
-        raise InvalidReference("the name must be lower case")
+        raise InvalidReferenceError("the name must be lower case")
     if not _PATH.fullmatch(path):
-        raise InvalidReference("a name has lower-case letters and digits, with '.', '_', '__', '-' or '/' between them")
+        raise InvalidReferenceError(
+            "a name has lower-case letters and digits, with '.', '_', '__', '-' or '/' between them"
+        )
     if len(name) > _NAME_LENGTH:
-        raise InvalidReference(f"a name has at most {_NAME_LENGTH} characters")
+        raise InvalidReferenceError(f"a name has at most {_NAME_LENGTH} characters")
     if domain is None and re.fullmatch(r"[a-f0-9]{64}", path):
-        raise InvalidReference("64 hexadecimal digits are an image's id, not a name")
+        raise InvalidReferenceError("64 hexadecimal digits are an image's id, not a name")
     if domain in (None, "docker.io", "index.docker.io"):
         return Reference("docker.io", path if "/" in path else f"library/{path}", tag)
     return Reference(str(domain), path, tag)

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from capture.errors import UserError, bad_input
-from capture.reference import InvalidReference, parse_reference
+from capture.errors import bad_input
+from capture.reference import InvalidReferenceError, parse_reference
 from capture.versions import BASE_IMAGE
 from haproxy_config.nodes import Node
 from haproxy_config.settings import MIRROR_AGENTS, ProxySettings, SettingsError
@@ -107,13 +107,14 @@ def _check_images(settings: BuildSettings) -> None:
             continue
         try:
             references[option] = parse_reference(name)
-        except InvalidReference as error:
+        except InvalidReferenceError as error:
             raise bad_input(f"{option}: '{name}' is not a valid image name", str(error)) from error
     for index, one in enumerate(references):
         for other in list(references)[index + 1 :]:
             if references[one] == references[other]:
                 raise bad_input(
-                    f"{one} and {other} are the same image: '{names[other]}'", "give each of them a name of its own"
+                    f"{one} and {other} are the same image: '{names[other]}'",
+                    "give each of them a name of its own",
                 )
 
 
@@ -139,13 +140,17 @@ def _check_nodes(settings: BuildSettings) -> None:
             # Each container has a loopback of its own, so the same text can mean two places there.
             if not node.is_loopback:
                 raise bad_input(
-                    f"'{node}' is in both {first} and {option}", "primary, shadow and shadow HAProxy are different places"
+                    f"'{node}' is in both {first} and {option}",
+                    "primary, shadow and shadow HAProxy are different places",
                 )
 
 
 def _check_mirror_agent(settings: BuildSettings) -> None:
     if settings.mirror_agent not in MIRROR_AGENTS:
-        raise bad_input(f"--mirror-agent: there is no '{settings.mirror_agent}'", f"it is one of: {', '.join(MIRROR_AGENTS)}")
+        raise bad_input(
+            f"--mirror-agent: there is no '{settings.mirror_agent}'",
+            f"it is one of: {', '.join(MIRROR_AGENTS)}",
+        )
     binary = settings.spoa_mirror_binary
     if settings.mirror_agent != "spoa-mirror":
         if binary is not None:
@@ -171,6 +176,3 @@ def _check_binary(binary: Path) -> None:
 def _join(names: Iterable[str]) -> str:
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
-
-
-__all__ = ["WORKSPACE", "BuildSettings", "UserError"]

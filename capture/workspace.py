@@ -38,7 +38,9 @@ def staged_workspace(workspace: Path) -> Iterator[Path]:
     _check_ours(workspace)
     staging = _make_staging(workspace)
     try:
-        (staging / MARKER).write_text("Made by build_docker_images.py of Cluster Traffic Capture, and replaced by its next run.\n")
+        (staging / MARKER).write_text(
+            "Made by build_docker_images.py of Cluster Traffic Capture, and replaced by its next run.\n"
+        )
         yield staging
         workspace.parent.mkdir(parents=True, exist_ok=True)
         _swap(staging, workspace)
@@ -123,5 +125,6 @@ def _swap(staging: Path, workspace: Path) -> None:
 
 def _unwritable(workspace: Path, error: OSError) -> UserError:
     return bad_input(
-        f"--workspace: '{workspace}' can't be written: {error.strerror}", "name a folder whose parent you may write to"
+        f"--workspace: '{workspace}' can't be written: {error.strerror}",
+        "name a folder whose parent you may write to",
     )
