@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from capture.command import Command
+from capture.command import CONTEXT, Command
 from capture.console import Console, Verbosity
 from capture.errors import ExitCode, bad_input
 from capture.images import build_images
@@ -34,12 +34,7 @@ Example:
 Exit codes: 0 done, 2 input that can't be used, 3 no Docker engine, 4 a build failed, 130 interrupted.
 """
 
-_CONTEXT = {
-    "help_option_names": ["-h", "--help"],
-    "auto_envvar_prefix": "CAPTURE_BUILD",
-    "max_content_width": 110,
-    "show_default": True,
-}
+_CONTEXT = {**CONTEXT, "auto_envvar_prefix": "CAPTURE_BUILD"}
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -206,8 +206,7 @@ def default_host() -> str:
 
 
 def _tls() -> dict[str, Any]:
-    parameters: dict[str, Any] = docker.utils.kwargs_from_env()
-    return {key: value for key, value in parameters.items() if key == "tls"}
+    return {key: value for key, value in docker.utils.kwargs_from_env().items() if key == "tls"}
 
 
 def _how_to_get_one(error: Exception) -> str:
