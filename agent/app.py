@@ -25,6 +25,10 @@ _LOG = logging.getLogger(__name__)
 # Lines are made between reads of the sockets, so many at a time: an acknowledgement waits for these at most.
 _LINES_AT_ONCE = 32
 
+# Lines go to the writing thread by the lot: every wake-up of that thread costs the event loop a turn of the interpreter's lock.
+_LOT_BYTES = 256 * 1024
+_LOT_S = 0.1
+
 
 class Agent:
     """One agent: ``run`` returns when it was told to stop.
@@ -38,7 +42,10 @@ class Agent:
         self._runtime = runtime
         self._status = Status()
         self._transactions = Transactions(
-            settings.message_bytes, settings.pending_bytes, int(settings.unanswered_s * 1e9)
+            settings.message_bytes,
+            settings.pending_bytes,
+            int(settings.unanswered_s * 1e9),
+            mirrored=settings.cluster == "shadow",
         )
         self._order = CausalOrder()
         self._mirror: Mirror | None = None
@@ -48,6 +55,8 @@ class Agent:
         )
         self._connections: set[SpopProtocol] = set()
         self._writing = False
+        self._lot: list[bytes] = []
+        self._lot_bytes = 0
 
     async def run(self, ready_fd: int | None) -> None:
         """Serve until SIGTERM or SIGINT; a second one ends at once. ``ready_fd``: where to write a line when serving."""
@@ -68,7 +77,7 @@ class Agent:
         self._pipeline = Pipeline(
             self._transactions,
             self._order,
-            self._mirror.submit if self._mirror else None,
+            self._mirror.submit if self._mirror is not None else None,
             self._status,
             settings.message_bytes,
         )
@@ -94,6 +103,7 @@ class Agent:
         if self._mirror is not None:
             self._mirror.close()
         self._make_lines(len(self._pipeline.ended))
+        self._hand_over()
         self._log.close(self._settings.drain_s)
         status.close()
         _LOG.info("stopped: %s", json.dumps(self._counters()))
@@ -140,9 +150,19 @@ class Agent:
 
     def _make_lines(self, count: int) -> None:
         ended, line = self._pipeline.ended, self._entries.line
-        lines = [line(ended.popleft()) for _ in range(min(count, len(ended)))]
-        if lines:
-            self._log.append(lines)
+        if not self._lot:
+            self._loop.call_later(_LOT_S, self._hand_over)
+        for _ in range(min(count, len(ended))):
+            text = line(ended.popleft())
+            self._lot.append(text)
+            self._lot_bytes += len(text)
+        if self._lot_bytes >= _LOT_BYTES:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._lot:
+            self._log.append(self._lot)
+            self._lot, self._lot_bytes = [], 0
 
     async def _tick(self) -> None:
         while True:

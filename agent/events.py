@@ -40,6 +40,8 @@ RESPONSE_ARGUMENTS = (
 # for the start line and its own bookkeeping (8 bytes a header, and blocks), so less room than this means "perhaps".
 _BOOKKEEPING = 4096
 
+_CAPTURE_ID_LINE = b"\r\nx-capture-id: "
+
 _BODILESS_STATUSES = frozenset((*range(100, 200), 204, 304))
 
 
@@ -47,16 +49,16 @@ _BODILESS_STATUSES = frozenset((*range(100, 200), 204, 304))
 class Request:
     """HAProxy has a request: whole, or as much of it as its buffer holds."""
 
-    arguments: list[tuple[bytes, Value]]
+    values: list[Value]
 
     @property
     def id(self) -> bytes:
         """The transaction's identifier."""
-        return _identifier(self.arguments)
+        return _bytes(self.values[0])
 
     def fill(self, transaction: Transaction, message_bytes: int) -> None:
         """Put the request into its transaction. ``message_bytes``: what HAProxy's buffer holds of one message."""
-        method, url, version, headers, body, size, received, client, port = [value for _, value in self.arguments[1:]]
+        _, method, url, version, headers, body, size, received, client, port = self.values
         transaction.method = _bytes(method)
         transaction.url = _bytes(url)
         transaction.request_version = _bytes(version)
@@ -75,16 +77,16 @@ class Request:
 class Response:
     """HAProxy has a node's answer: whole, or as much of it as its buffer holds."""
 
-    arguments: list[tuple[bytes, Value]]
+    values: list[Value]
 
     @property
     def id(self) -> bytes:
         """The transaction's identifier."""
-        return _identifier(self.arguments)
+        return _bytes(self.values[0])
 
     def fill(self, transaction: Transaction, message_bytes: int) -> None:
         """Put the answer into its transaction."""
-        status, version, headers, body, size, timers, error, server, address = [value for _, value in self.arguments[1:]]
+        _, status, version, headers, body, size, timers, error, server, address = self.values
         transaction.status = code = _int(status)
         transaction.response_version = _bytes(version)
         transaction.response_headers = block = _bytes(headers)
@@ -130,26 +132,33 @@ def parse_end(line: bytes) -> End | None:
         return None
 
 
-def parse_message(name: bytes, arguments: list[tuple[bytes, Value]]) -> Request | Response:
+def parse_message(name: bytes, values: list[Value]) -> Request | Response:
     """The event that a message carries.
 
     Raises:
         SpopError: the message is not one that our SPOE configuration sends.
     """
-    if name == b"request" and len(arguments) == len(REQUEST_ARGUMENTS):
-        return Request(arguments)
-    if name == b"response" and len(arguments) == len(RESPONSE_ARGUMENTS):
-        return Response(arguments)
-    raise SpopError(INVALID, f"unexpected message {name!r} with {len(arguments)} arguments")
+    if name == b"request" and len(values) == len(REQUEST_ARGUMENTS):
+        return Request(values)
+    if name == b"response" and len(values) == len(RESPONSE_ARGUMENTS):
+        return Response(values)
+    raise SpopError(INVALID, f"unexpected message {name!r} with {len(values)} arguments")
+
+
+def take_capture_id(transaction: Transaction) -> None:
+    """On the shadow: the primary's identifier moves from the headers, where the mirror put it last, to the transaction."""
+    block = transaction.request_headers
+    start = block.rfind(_CAPTURE_ID_LINE)
+    if start < 0:
+        return
+    end = block.find(b"\r\n", start + 2)
+    transaction.capture_id = block[start + len(_CAPTURE_ID_LINE) : end]
+    transaction.request_headers = block[:start] + block[end:]
 
 
 def _fits(block: bytes, body: bytes, url: Value, message_bytes: int) -> bool:
     start_line = len(url) if isinstance(url, bytes) else 0
     return len(block) + len(body) + start_line + _BOOKKEEPING <= message_bytes
-
-
-def _identifier(arguments: list[tuple[bytes, Value]]) -> bytes:
-    return _bytes(arguments[0][1])
 
 
 def _bytes(value: Value) -> bytes:

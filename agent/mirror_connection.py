@@ -1,7 +1,7 @@
 """One keep-alive connection to the shadow: one request at a time, its answer read to the end and thrown away."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
@@ -40,8 +40,8 @@ class MirrorConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the interface, but not the class.
+        self._transport = cast(asyncio.Transport, transport)
         self._mirror.opened(self, self._target)
 
     def data_received(self, data: bytes) -> None:

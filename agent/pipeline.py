@@ -9,7 +9,7 @@ from agent.order import CausalOrder
 from agent.spop.connection import Message
 from agent.spop.errors import SpopError
 from agent.status import Status
-from agent.transactions import Transactions
+from agent.transactions import LOST, Transactions
 from record.transaction import Transaction
 
 _LOG = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Pipeline:
                 self._request(event, now_ns, now_us)
             else:
                 self._response(event, now_ns)
+        self._bound(now_ns)
 
     def ends(self, ends: list[End], now_ns: int, now_us: int) -> None:
         """HAProxy's news of transactions that ended without a whole answer."""
@@ -64,10 +65,13 @@ class Pipeline:
 
     def tick(self, now_ns: int) -> None:
         """End what is overdue; to be called about once a second."""
-        for transaction in self._transactions.overdue(now_ns):
-            self.finish(transaction)
+        self._bound(now_ns)
         self._status.lost_ends = self._transactions.lost
         self._status.orphan_answers = self._transactions.orphans
+
+    def _bound(self, now_ns: int) -> None:
+        for transaction in self._transactions.overdue(now_ns):
+            self.finish(transaction)
 
     def _request(self, event: Request, now_ns: int, now_us: int) -> None:
         transaction, early_answer = self._transactions.request(event, now_ns, now_us)
@@ -107,7 +111,8 @@ class Pipeline:
             if reached_a_node(transaction):
                 self._mirror(transaction)
             else:
-                transaction.mirror = "not sent: the request did not reach a node"
+                lost = transaction.termination == LOST
+                transaction.mirror = f"not sent: {'its end is unknown' if lost else 'the request did not reach a node'}"
                 self._status.not_mirrored_unanswered += 1
         self._status.transactions += 1
         self.ended.append(transaction)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import cast
 
 from agent.spop.connection import Connection, Message
 
@@ -25,8 +26,8 @@ class SpopProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the interface, but not the class.
+        self._transport = cast(asyncio.Transport, transport)
         self._open_connections.add(self)
 
     def data_received(self, data: bytes) -> None:

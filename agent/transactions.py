@@ -6,7 +6,7 @@ those never come, by its age or because memory for open transactions is used up.
 
 from collections import OrderedDict
 
-from agent.events import End, Request, Response
+from agent.events import End, Request, Response, take_capture_id
 from record.transaction import Transaction
 
 LOST = b"??"
@@ -23,9 +23,11 @@ class Transactions:
         message_bytes: what HAProxy's buffer holds of one message.
         max_bytes: memory for open transactions; beyond it the oldest are ended as lost.
         max_age_ns: how long the news of an end are waited for.
+        mirrored: the requests come from a primary's mirror, and bear its identifiers.
     """
 
-    def __init__(self, message_bytes: int, max_bytes: int, max_age_ns: int) -> None:
+    def __init__(self, message_bytes: int, max_bytes: int, max_age_ns: int, *, mirrored: bool = False) -> None:
+        self._mirrored = mirrored
         self._message_bytes = message_bytes
         self._max_bytes = max_bytes
         self._max_age_ns = max_age_ns
@@ -51,6 +53,8 @@ class Transactions:
         transaction.arrived_ns = now_ns
         transaction.arrived_us = now_us
         event.fill(transaction, self._message_bytes)
+        if self._mirrored:
+            take_capture_id(transaction)
         self._open[identifier] = transaction
         self.held_bytes += transaction.held_bytes
         return transaction, self._early_answers.pop(identifier, None) if self._early_answers else None

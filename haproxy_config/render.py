@@ -36,7 +36,7 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
     environment.filters["toml"] = _toml
     names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml"]
     if settings.mirror_agent == "spoa-mirror" and settings.mirror_to:
-        names.append("mirror.spoe.cfg")
+        names += ["mirror.spoe.cfg", "spoa-mirror.env"]
     values = _values(settings)
     return {name: environment.get_template(f"{name}.j2").render(values) for name in names}
 

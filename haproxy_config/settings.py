@@ -162,6 +162,8 @@ def _check(settings: ProxySettings) -> None:
         raise SettingsError("no node is given", "name at least one node as HOST:PORT")
     if not settings.log_path.startswith("/"):
         raise SettingsError(f"log_path is not absolute: '{settings.log_path}'", "write it as /DIRECTORY/FILE")
+    if settings.mirror_agent == "spoa-mirror" and len(settings.mirror_to) > 1:
+        raise SettingsError("spoa-mirror sends to one shadow HAProxy only", "name one, or use --mirror-agent built-in")
     for name, low, high in _RANGES:
         value = getattr(settings, name)
         if not low <= value <= high:

@@ -1,9 +1,5 @@
 """One transaction: a client's request and what became of it. Plain data, filled in as the events arrive."""
 
-WHOLE = ""
-"""`Transaction.mirror` of a request that is queued for the shadow."""
-
-
 class Transaction:
     """A request, its answer and its end.
 
@@ -17,6 +13,7 @@ class Transaction:
         "arrived_ns",
         "arrived_us",
         "bytes_to_client",
+        "capture_id",
         "client",
         "client_port",
         "delivery_unsure",
@@ -45,7 +42,9 @@ class Transaction:
 
     def __init__(self, identifier: bytes) -> None:
         self.id: bytes = identifier
-        """Unique; the shadow's record of the mirrored request bears the same (``X-Capture-Id``)."""
+        """HAProxy's unique-id of it."""
+        self.capture_id: bytes = identifier
+        """What the record is known by: of a mirrored request the primary's ``id`` (``X-Capture-Id``), else ``id``."""
         self.method: bytes = b""
         self.url: bytes = b""
         """The request target, byte for byte."""

@@ -13,7 +13,7 @@ from agent.spop.errors import (
     TOO_BIG,
     SpopError,
 )
-from agent.spop.values import Value, decode_pairs, decode_varint, encode_value, encode_varint
+from agent.spop.values import Value, decode_pairs, decode_values, decode_varint, encode_value, encode_varint
 
 HAPROXY_HELLO, HAPROXY_DISCONNECT, NOTIFY = 1, 2, 3
 AGENT_HELLO, AGENT_DISCONNECT, ACK = 101, 102, 103
@@ -39,8 +39,8 @@ class Message:
         self._position = position
         self._end = end
 
-    def decode(self) -> tuple[bytes, list[tuple[bytes, Value]]]:
-        """The message's name, and its arguments in the order of the SPOE configuration.
+    def decode(self) -> tuple[bytes, list[Value]]:
+        """The message's name, and its arguments' values in the order of the SPOE configuration.
 
         Raises:
             SpopError: the frame does not hold what it announces.
@@ -53,10 +53,10 @@ class Message:
             count = data[position]
         except IndexError as error:
             raise SpopError(INVALID, "a NOTIFY frame ends within its message") from error
-        arguments, position = decode_pairs(data, position + 1, self._end, count)
+        values, position = decode_values(data, position + 1, self._end, count, named=True)
         if position != self._end:
             raise SpopError(INVALID, "a NOTIFY frame has more than one message")
-        return name, arguments
+        return name, values
 
 
 @dataclass
@@ -188,8 +188,7 @@ def _refuse_flags(flags: int) -> None:
 def _control_pairs(frame: bytes) -> dict[bytes, Value]:
     _, position = decode_varint(frame, 5)
     _, position = decode_varint(frame, position)
-    pairs, _ = decode_pairs(frame, position, len(frame), -1)
-    return dict(pairs)
+    return decode_pairs(frame, position, len(frame))
 
 
 def _control_frame(kind: int, pairs: dict[str, str | int]) -> bytes:

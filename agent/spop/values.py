@@ -1,10 +1,21 @@
 """Variable-length integers and typed data (SPOE.txt, 3.1)."""
 
+from typing import Final
+
 from agent.spop.errors import INVALID, SpopError
 
-type_null, type_bool, type_int32, type_uint32, type_int64, type_uint64, type_ipv4, type_ipv6, type_str, type_bin = range(10)
+type_null: Final = 0
+type_bool: Final = 1
+type_int32: Final = 2
+type_uint32: Final = 3
+type_int64: Final = 4
+type_uint64: Final = 5
+type_ipv4: Final = 6
+type_ipv6: Final = 7
+type_str: Final = 8
+type_bin: Final = 9
 
-_TRUE = 0x10
+_TRUE: Final = 0x10
 
 Value = None | bool | int | bytes
 """Strings, binaries and addresses (4 or 16 bytes) are all bytes: what a value means is for the reader to know."""
@@ -58,51 +69,66 @@ def encode_value(value: str | int | bool | bytes | None) -> bytes:
     return bytes((type_str if isinstance(value, str) else type_bin,)) + encode_varint(len(text)) + text
 
 
-def decode_pairs(data: bytes, position: int, end: int, count: int) -> tuple[list[tuple[bytes, Value]], int]:
-    """``count`` names with their values from ``position`` on (all up to ``end`` when ``count`` is -1), and the position behind them.
+def decode_pairs(data: bytes, position: int, end: int) -> dict[bytes, Value]:
+    """The names and values from ``position`` to ``end`` (a KV-LIST).
 
     Raises:
         SpopError: they do not fit before ``end``, or a type is unknown.
     """
-    pairs: list[tuple[bytes, Value]] = []
+    pairs: dict[bytes, Value] = {}
     try:
-        while count != 0 and (count > 0 or position < end):
-            size = data[position]
-            position += 1
-            if size >= 240:
-                size, position = decode_varint(data, position - 1)
+        while position < end:
+            size, position = decode_varint(data, position)
             name = data[position : position + size]
-            position += size
-            kind = data[position]
-            position += 1
-            low = kind & 0x0F
-            value: Value
-            if low == type_str or low == type_bin:
+            [pairs[name]], position = decode_values(data, position + size, end, 1, named=False)
+    except IndexError as error:
+        raise SpopError(INVALID, "a frame ends within a name") from error
+    return pairs
+
+
+def decode_values(data: bytes, position: int, end: int, count: int, *, named: bool) -> tuple[list[Value], int]:
+    """``count`` values from ``position`` on, and the position behind them; ``named``: a name precedes each, and is skipped.
+
+    Raises:
+        SpopError: they do not fit before ``end``, or a type is unknown.
+    """
+    values: list[Value] = []
+    try:
+        for _ in range(count):
+            if named:
                 size = data[position]
                 position += 1
                 if size >= 240:
                     size, position = decode_varint(data, position - 1)
-                value = data[position : position + size]
+                position += size
+            kind = data[position]
+            position += 1
+            low = kind & 0x0F
+            if low >= type_str:
+                if low > type_bin:
+                    raise SpopError(INVALID, f"unknown data type {low}")
+                size = data[position]
+                position += 1
+                if size >= 240:
+                    size, position = decode_varint(data, position - 1)
+                values.append(data[position : position + size])
                 position += size
             elif low == type_null:
-                value = None
+                values.append(None)
             elif low == type_bool:
-                value = kind & _TRUE != 0
+                values.append(kind & _TRUE != 0)
             elif low <= type_uint64:
-                value, position = decode_varint(data, position)
+                number, position = decode_varint(data, position)
                 # Negative numbers travel as 64-bit two's complement, whatever their type.
-                if value >= 1 << 63 and low != type_uint64:
-                    value -= 1 << 64
-            elif low == type_ipv4 or low == type_ipv6:
-                size = 4 if low == type_ipv4 else 16
-                value = data[position : position + size]
-                position += size
+                if low != type_uint64 and number >= 1 << 63:
+                    number -= 1 << 64
+                values.append(number)
             else:
-                raise SpopError(INVALID, f"unknown data type {low}")
+                size = 4 if low == type_ipv4 else 16
+                values.append(data[position : position + size])
+                position += size
             if position > end:
                 raise SpopError(INVALID, "a value reaches beyond its frame")
-            pairs.append((name, value))
-            count -= 1
     except IndexError as error:
         raise SpopError(INVALID, "a frame ends within a value") from error
-    return pairs, position
+    return values, position
