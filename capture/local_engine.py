@@ -83,7 +83,6 @@ class LocalEngine:
             except BlockingIOError:
                 return False
             if self.daemon.answers():
-                self._progress("Stopping the Docker engine, after what was created in it")
                 engine = self.daemon.connect()
                 try:
                     engine.remove_labelled()

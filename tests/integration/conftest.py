@@ -2,9 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
@@ -14,8 +12,7 @@ from capture.errors import UserError
 from capture.images import build_images
 from capture.settings import BuildSettings
 from haproxy_config.nodes import parse_nodes
-
-_INTERNAL_PORT = 9200
+from tests.integration.proxies import INTERNAL_PORT, Images, Proxy, RunProxy
 
 PURPOSE = "test"
 """Value of our label on what tests create."""
@@ -40,15 +37,6 @@ def session_id() -> str:
     return secrets.token_hex(4)
 
 
-@dataclass(frozen=True)
-class Images:
-    """Names of the images that this session built."""
-
-    primary: str
-    shadow: str
-    workspace: Path
-
-
 @pytest.fixture(scope="session")
 def images(
     docker_engine: Engine, session_id: str, tmp_path_factory: pytest.TempPathFactory
@@ -67,7 +55,7 @@ def images(
                 shadow_image=names.shadow,
                 shadow_nodes=parse_nodes(["shadow-node.invalid:9200"]),
                 shadow_haproxy=parse_nodes(["shadow-haproxy.invalid:9200"]),
-                internal_port=_INTERNAL_PORT,
+                internal_port=INTERNAL_PORT,
                 workspace=names.workspace,
             ),
             engine=docker_engine,
@@ -83,57 +71,6 @@ def network(docker_engine: Engine, session_id: str) -> Iterator[str]:
     """A bridge network of this session; on it containers reach each other by name."""
     with docker_engine.network(f"capture-test-{session_id}", PURPOSE) as name:
         yield name
-
-
-class Proxy:
-    """A proxy in its container, and where it is reached."""
-
-    def __init__(self, container: Container) -> None:
-        self.container = container
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port for clients on this machine; another one after each start."""
-        return self.container.published(_INTERNAL_PORT)
-
-    @property
-    def inner_address(self) -> str:
-        """HOST:PORT for containers on the session's network (``mirror_to`` of the primary)."""
-        return f"{self.container.name}:{_INTERNAL_PORT}"
-
-    @property
-    def url(self) -> str:
-        """The root of it for an HTTP client on this machine."""
-        host, port = self.address
-        return f"http://{host}:{port}"
-
-    def log_lines(self) -> list[bytes]:
-        """The lines of its capture log, as far as they are written."""
-        try:
-            return self.container.read_file("/var/log/haproxy-traffic.log").splitlines()
-        except FileNotFoundError:
-            return []
-
-    def exec(self, *command: str) -> str:
-        """The output of a command inside, which must succeed."""
-        executed = self.container.exec(*command)
-        assert executed.exit_code == 0, f"{command}: {executed.exit_code}\n{executed.output}"
-        return executed.output
-
-    def logs(self) -> str:
-        """What ``docker logs`` shows."""
-        return self.container.logs()
-
-    def read_file(self, path: str) -> bytes:
-        """A file inside."""
-        return self.container.read_file(path)
-
-    def stop(self, timeout_s: int = 10) -> int:
-        """``docker stop``; its exit code."""
-        return self.container.stop(timeout_s)
-
-
-RunProxy = Callable[..., Proxy]
 
 
 @pytest.fixture
@@ -166,7 +103,7 @@ def run_proxy(docker_engine: Engine, images: Images, network: str, session_id: s
                     "CAPTURE_SHADOW_HAPROXY": " ".join(mirror_to),
                     **(env or {}),
                 },
-                publish=(_INTERNAL_PORT,),
+                publish=(INTERNAL_PORT,),
                 read_only=read_only,
                 volumes=("/var/log",) if read_only else (),
             )

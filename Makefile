@@ -1,0 +1,45 @@
+# make test     everything that CI checks; a Docker engine is started for it where none answers (Debian/Ubuntu, as root)
+# make check    what needs no Docker: format, lint, types, unit tests
+# make format   lets the formatter and the linter change the files
+# make bench    the benchmark (README); minutes
+# make clean    removes what the others left in this folder, and stops the local engine
+
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+.PHONY: test check static format bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+test: static
+	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration
+
+check: static
+	$(BIN)/python -m pytest tests/unit
+
+static: $(INSTALLED)
+	$(BIN)/ruff format --check --quiet . || { echo "error: the formatter would change these files; hint: make format" >&2; exit 1; }
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)
+	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m benchmarks
+
+clean:
+	if [ -x $(BIN)/python ]; then $(BIN)/python -m capture.local_engine stop >/dev/null; fi
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "error: '$(PYTHON)' is not Python 3.11 or newer; hint: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+	    echo "error: no virtual environment; hint: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
+	@touch $@

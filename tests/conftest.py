@@ -1,0 +1,12 @@
+"""For all tests: nothing of the shell that started them reaches the commands under test."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("CAPTURE_"):
+            monkeypatch.delenv(name)
