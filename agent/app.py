@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.capture_log import CaptureLog
 from agent.ends import Ends
+from agent.events import End
 from agent.mirror import Mirror
 from agent.order import CausalOrder
 from agent.pipeline import Pipeline
@@ -18,6 +19,7 @@ from agent.spop.connection import Message
 from agent.spop_server import SpopProtocol
 from agent.status import Status
 from agent.transactions import Transactions
+from agent.unsent import UnsentFile
 from record.entry import EntryWriter
 
 _LOG = logging.getLogger(__name__)
@@ -51,8 +53,12 @@ class Agent:
         self._mirror: Mirror | None = None
         self._entries = EntryWriter(settings.cluster, frozenset(settings.redact_headers))
         self._log = CaptureLog(
-            Path(settings.log_path), settings.log_file_bytes, settings.log_total_bytes, settings.capture_queue_bytes
+            Path(settings.log_path),
+            settings.log_file_bytes,
+            settings.log_total_bytes,
+            settings.capture_queue_bytes,
         )
+        self._unsent = UnsentFile(Path(f"{settings.log_path}.unsent"))
         self._connections: set[SpopProtocol] = set()
         self._writing = False
         self._lot: list[bytes] = []
@@ -74,6 +80,7 @@ class Agent:
                 self._order,
                 self._status,
             )
+            self._mirror.resume(self._unsent.take())
         self._pipeline = Pipeline(
             self._transactions,
             self._order,
@@ -89,11 +96,14 @@ class Agent:
         if ready_fd is not None:
             os.write(ready_fd, b"\n")
             os.close(ready_fd)
-        _LOG.info("capturing to %s, mirroring to %s", settings.log_path, ", ".join(settings.mirror_to) or "nobody")
+        _LOG.info(
+            "capturing to %s, mirroring to %s", settings.log_path, ", ".join(settings.mirror_to) or "nobody"
+        )
 
         await stop.wait()
         spop.close()
-        await self._drain()
+        if self._mirror is not None:
+            await self._mirror.drain(self._settings.drain_s)
         ticks.cancel()
         ends.close()
         for connection in list(self._connections):
@@ -101,7 +111,7 @@ class Agent:
         for transaction in self._transactions.abandon():
             self._pipeline.finish(transaction)
         if self._mirror is not None:
-            self._mirror.close()
+            self._unsent.keep(self._mirror.close())
         self._make_lines(len(self._pipeline.ended))
         self._hand_over()
         self._log.close(self._settings.drain_s)
@@ -130,7 +140,7 @@ class Agent:
         self._pipeline.messages(messages, now_ns, now_us)
         self._after_events()
 
-    def _pipeline_ends(self, ends: list, now_ns: int, now_us: int) -> None:  # type: ignore[type-arg]
+    def _pipeline_ends(self, ends: list[End], now_ns: int, now_us: int) -> None:
         self._pipeline.ends(ends, now_ns, now_us)
         self._after_events()
 
@@ -172,18 +182,10 @@ class Agent:
                 self._mirror.check_deadlines()
             self._after_events()
 
-    async def _drain(self) -> None:
-        """Let the shadow finish what is queued for it, for as long as the settings say."""
-        deadline = self._loop.time() + self._settings.drain_s
-        while self._mirror is not None and len(self._mirror) and self._loop.time() < deadline:
-            await asyncio.sleep(0.01)
-        if self._mirror is not None and len(self._mirror):
-            _LOG.error("stopping with %d requests not mirrored", len(self._mirror))
-
     def _counters(self) -> dict[str, int | str]:
         status = self._status
         status.captured, status.capture_dropped = self._log.written, self._log.dropped
-        waiting = len(self._mirror) if self._mirror is not None else 0
+        waiting = self._mirror.waiting if self._mirror is not None else 0
         return {
             "cluster": self._settings.cluster,
             **status.as_dict(),
@@ -192,7 +194,7 @@ class Agent:
             "waiting_for_disk_bytes": self._log.queued_bytes,
         }
 
-    async def _tell_status(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _tell_status(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(json.dumps(self._counters()).encode() + b"\n")
         await writer.drain()
         writer.close()

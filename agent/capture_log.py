@@ -5,6 +5,7 @@ their numbers.
 """
 
 import contextlib
+import functools
 import gzip
 import logging
 import os
@@ -12,6 +13,7 @@ import queue
 import re
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
@@ -98,7 +100,9 @@ class CaptureLog:
         while start < len(lines):
             # Whole lines only, up to the file's bound.
             end, size = start, 0
-            while end < len(lines) and (self._size + size + len(lines[end]) <= self._file_bytes or self._size + size == 0):
+            while end < len(lines) and (
+                self._size + size + len(lines[end]) <= self._file_bytes or self._size + size == 0
+            ):
                 size += len(lines[end])
                 end += 1
             if end == start:
@@ -106,18 +110,18 @@ class CaptureLog:
                     break
                 continue
             chunk = b"".join(lines[start:end])
-            if not self._persist(lambda chunk=chunk: self._append(chunk)):  # type: ignore[misc]
+            if not self._persist(functools.partial(self._append, chunk)):
                 break
             self.written += end - start
             start = end
         self.dropped += len(lines) - start
 
-    def _persist(self, step: "object") -> bool:
+    def _persist(self, step: Callable[[], None]) -> bool:
         """Do one step on the disk, again and again while the disk refuses; False when the agent stops meanwhile."""
         attempts = 0
         while True:
             try:
-                step()  # type: ignore[operator]
+                step()
             except OSError as error:
                 if attempts % _SAY_EVERY == 0:
                     _LOG.error("the capture log can't be written, traffic goes on uncaptured: %s", error)
@@ -149,7 +153,7 @@ class CaptureLog:
         """A line that an earlier run did not finish is cut off: it was never counted as written."""
         if self._size == 0:
             return
-        with open(self._path, "rb") as file:
+        with self._path.open("rb") as file:
             position = self._size
             while position > 0:
                 step = min(65536, position)
@@ -171,7 +175,7 @@ class CaptureLog:
             return
         numbers = [number for number, _ in _rotated(self._path)]
         rotated = self._path.with_name(f"{self._path.name}.{max(numbers, default=0) + 1:06d}")
-        os.rename(self._path, rotated)
+        self._path.rename(rotated)
         os.close(self._file)
         self._file, self._size = None, 0
         self._make_room()
@@ -220,7 +224,7 @@ def _rotated(path: Path) -> list[tuple[int, Path]]:
 def _gzip(path: Path) -> None:
     compressed = path.with_name(f"{path.name}.gz")
     partial = path.with_name(f"{compressed.name}.partial")
-    with open(path, "rb") as source, open(partial, "wb") as raw, gzip.GzipFile("", "wb", 1, raw) as target:
+    with path.open("rb") as source, partial.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw) as target:
         shutil.copyfileobj(source, target, 1 << 20)
-    os.rename(partial, compressed)
+    partial.rename(compressed)
     path.unlink()

@@ -1,37 +1,68 @@
 """One keep-alive connection to the shadow: one request at a time, its answer read to the end and thrown away."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import Protocol, cast
 
 import httptools
 
-if TYPE_CHECKING:
-    from agent.mirror import Mirror
+
+class Job:
+    """A request for the shadow.
+
+    Args:
+        message: the whole request.
+        head: its answer has no body, whatever its headers say.
+        earlier_completions: what the shadow must have finished before this may start (T of `agent.order`).
+        completion: the number that the shadow's progress is told with.
+    """
+
+    __slots__ = ("attempts", "completion", "deadline", "earlier_completions", "head", "message")
+
+    def __init__(self, message: bytes, head: bool, earlier_completions: int, completion: int) -> None:
+        self.message = message
+        self.head = head
+        self.earlier_completions = earlier_completions
+        self.completion = completion
+        self.attempts = 0
+        self.deadline = 0.0
+        """In the event loop's time, from when it is sent."""
+
+
+class Owner(Protocol):
+    """What a connection tells whoever opened it."""
+
+    def opened(self, connection: "MirrorConnection") -> None:
+        """The connection can be used."""
+
+    def answered(self, connection: "MirrorConnection", job: Job, *, reusable: bool) -> None:
+        """The shadow's answer is whole; ``reusable``: the connection can be used again."""
+
+    def closed(self, connection: "MirrorConnection", job: Job | None, *, untouched: bool) -> None:
+        """The connection is gone, and with it ``job``'s answer; ``untouched``: it had served before, and nothing had come."""
 
 
 class MirrorConnection(asyncio.Protocol):
-    """The callbacks below ``data_received`` are httptools'."""
+    """A client of HTTP/1.1. ``on_...`` are httptools' callbacks."""
 
-    def __init__(self, mirror: "Mirror", target: Any) -> None:
-        self._mirror = mirror
-        self._target = target
+    def __init__(self, owner: Owner) -> None:
+        self.job: Job | None = None
+        self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._head = False
-        self._got_bytes = False
-        self._served = 0
-        self._bodiless = False
-        self._complete = False
-        self._until_close = False
-        self.job: Any = None
+        self._served = False
+        self._reset()
 
-    def send(self, job: Any, message: bytes, head: bool) -> None:
-        """Send one request; ``head``: its answer has no body whatever its headers say."""
+    def _reset(self) -> None:
+        self._touched = False
+        self._bodiless = False
+        self._until_close = False
+        self._complete = False
+
+    def send(self, job: Job) -> None:
+        """Send one request; the connection must be idle."""
+        self._reset()
         self.job = job
-        self._head = head
-        self._got_bytes = self._bodiless = self._complete = self._until_close = False
-        assert self._transport is not None
-        self._transport.write(message)
+        cast("asyncio.Transport", self._transport).write(job.message)
 
     def abort(self) -> None:
         """Close at once."""
@@ -41,29 +72,31 @@ class MirrorConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's."""
         # uvloop's transports have the interface, but not the class.
-        self._transport = cast(asyncio.Transport, transport)
-        self._mirror.opened(self, self._target)
+        self._transport = cast("asyncio.Transport", transport)
+        self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Asyncio's."""
         if self.job is None:
-            # Nothing was asked: an answer nobody can place ends the connection.
+            # Nothing was asked: an answer that nobody can place ends the connection.
             self.abort()
             return
-        self._got_bytes = True
+        self._touched = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
+            # Behind a bodiless answer the parser may have been led astray; otherwise the peer speaks no HTTP.
             if not self._bodiless:
                 self.abort()
                 return
         if self._bodiless or self._complete:
-            self._end_answer()
+            self._end_answer(self.job)
 
     def on_headers_complete(self) -> None:
-        """The parser would wait for a body that a HEAD's answer announces but does not have, and offers no way to say so."""
+        """The parser would wait for the body that a HEAD's answer announces but does not have, and offers no way to say so."""
         final = self._parser.get_status_code() >= 200
-        self._bodiless = self._head and final
+        self._bodiless = final and self.job is not None and self.job.head
+        # Without a length the answer ends with the connection (RFC 9112 6.3).
         self._until_close = final and not self._parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
@@ -71,21 +104,20 @@ class MirrorConnection(asyncio.Protocol):
         if self._parser.get_status_code() >= 200:
             self._complete = True
 
-    def _end_answer(self) -> None:
-        job, self.job = self.job, None
+    def _end_answer(self, job: Job) -> None:
+        self.job = None
+        self._served = True
         reusable = self._parser.should_keep_alive()
         if self._bodiless:
             self._parser = httptools.HttpResponseParser(self)
-        self._served += 1
         if not reusable:
-            self._transport.close()  # type: ignore[union-attr]
-        self._mirror.answered(self, self._target, job, reusable)
+            cast("asyncio.Transport", self._transport).close()
+        self._owner.answered(self, job, reusable=reusable)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Asyncio's. An answer without a length ends here (RFC 9112 6.3)."""
+        """Asyncio's."""
         job, self.job = self.job, None
         if job is not None and self._until_close and exc is None:
-            self._mirror.answered(self, self._target, job, reusable=False)
+            self._owner.answered(self, job, reusable=False)
             job = None
-        untouched = bool(self._served) and not self._got_bytes
-        self._mirror.closed(self, self._target, job, untouched)
+        self._owner.closed(self, job, untouched=self._served and not self._touched)

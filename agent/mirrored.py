@@ -10,7 +10,16 @@ CAPTURE_ID = b"x-capture-id"
 # RFC 9110 7.6.1, plus Expect (the body is here already) and a client's own X-Capture-Id. Transfer-Encoding is handled apart:
 # the body is framed as the client framed it. HAProxy shows names in lower case.
 _HOP_BY_HOP = frozenset(
-    (b"connection", b"proxy-connection", b"keep-alive", b"te", b"upgrade", b"expect", b"transfer-encoding", CAPTURE_ID)
+    (
+        b"connection",
+        b"proxy-connection",
+        b"keep-alive",
+        b"te",
+        b"upgrade",
+        b"expect",
+        b"transfer-encoding",
+        CAPTURE_ID,
+    )
 )
 
 

@@ -112,7 +112,9 @@ class Pipeline:
                 self._mirror(transaction)
             else:
                 lost = transaction.termination == LOST
-                transaction.mirror = f"not sent: {'its end is unknown' if lost else 'the request did not reach a node'}"
+                transaction.mirror = (
+                    f"not sent: {'its end is unknown' if lost else 'the request did not reach a node'}"
+                )
                 self._status.not_mirrored_unanswered += 1
         self._status.transactions += 1
         self.ended.append(transaction)

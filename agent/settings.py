@@ -6,6 +6,7 @@ import tomllib
 import typing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class SettingsError(ValueError):
@@ -49,13 +50,18 @@ def load_settings(path: Path) -> AgentSettings:
     for name, value in values.items():
         if name not in kinds:
             near = difflib.get_close_matches(name, kinds, n=1)
-            raise SettingsError(f"{path}: unknown setting '{name}'{f', did you mean {near[0]!r}?' if near else ''}")
+            raise SettingsError(
+                f"{path}: unknown setting '{name}'{f', did you mean {near[0]!r}?' if near else ''}"
+            )
         if not _is(value, kinds[name]):
             raise SettingsError(f"{path}: '{name}' is {value!r}")
     missing = [field.name for field in dataclasses.fields(AgentSettings) if field.name not in values]
     if missing:
         raise SettingsError(f"{path}: missing: {', '.join(missing)}")
-    return AgentSettings(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    read: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return AgentSettings(**read)
 
 
 def _is(value: object, kind: object) -> bool:

@@ -17,7 +17,13 @@ Sink = Callable[[list[Message], int, int], None]
 class SpopProtocol(asyncio.Protocol):
     """One connection of HAProxy's."""
 
-    def __init__(self, max_frame_size: int, sink: Sink, failed: Callable[[], None], open_connections: set["SpopProtocol"]) -> None:
+    def __init__(
+        self,
+        max_frame_size: int,
+        sink: Sink,
+        failed: Callable[[], None],
+        open_connections: set["SpopProtocol"],
+    ) -> None:
         self._connection = Connection(max_frame_size)
         self._sink = sink
         self._failed = failed
@@ -27,7 +33,7 @@ class SpopProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's."""
         # uvloop's transports have the interface, but not the class.
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._open_connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +58,6 @@ class SpopProtocol(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         """Asyncio's. HAProxy closes idle connections as it likes."""
         self._open_connections.discard(self)

@@ -26,7 +26,9 @@ class Transactions:
         mirrored: the requests come from a primary's mirror, and bear its identifiers.
     """
 
-    def __init__(self, message_bytes: int, max_bytes: int, max_age_ns: int, *, mirrored: bool = False) -> None:
+    def __init__(
+        self, message_bytes: int, max_bytes: int, max_age_ns: int, *, mirrored: bool = False
+    ) -> None:
         self._mirrored = mirrored
         self._message_bytes = message_bytes
         self._max_bytes = max_bytes

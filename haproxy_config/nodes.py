@@ -59,7 +59,9 @@ def parse_node(text: str) -> Node:
         raise NodeError(f"node '{text}' is an IPv6 address without brackets", "write it as [ADDRESS]:PORT")
     host, colon, port = text.partition(":")
     if not colon or not port:
-        raise NodeError(f"node '{text}' has no port", f"write it as {host or 'HOST'}:PORT, e.g. {host or 'HOST'}:9200")
+        raise NodeError(
+            f"node '{text}' has no port", f"write it as {host or 'HOST'}:PORT, e.g. {host or 'HOST'}:9200"
+        )
     return Node(_host(host, text), _port(port, text))
 
 
@@ -88,7 +90,9 @@ def _ipv6(text: str, whole: str) -> str:
     try:
         return str(ipaddress.IPv6Address(text))
     except ipaddress.AddressValueError as error:
-        raise NodeError(f"node '{whole}' has no valid IPv6 address: {error}", "write it as [ADDRESS]:PORT") from error
+        raise NodeError(
+            f"node '{whole}' has no valid IPv6 address: {error}", "write it as [ADDRESS]:PORT"
+        ) from error
 
 
 def _host(text: str, whole: str) -> str:

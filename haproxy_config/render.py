@@ -49,7 +49,10 @@ def haproxy_word(value: object) -> str:
     """
     text = str(value)
     if not text or not text.isprintable() or _MISREAD & set(text):
-        raise SettingsError(f"HAProxy would misread {text!r}", "leave out spaces, quotes, '#', '$', backslashes and line breaks")
+        raise SettingsError(
+            f"HAProxy would misread {text!r}",
+            "leave out spaces, quotes, '#', '$', backslashes and line breaks",
+        )
     return text
 
 

@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from haproxy_config.nodes import Node, NodeError, parse_nodes
 
@@ -92,7 +93,9 @@ class ProxySettings:
     def to_json(self) -> str:
         """The settings as JSON text, which `from_json` reads."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return json.dumps(values | {name: [str(node) for node in values[name]] for name in ("nodes", "mirror_to")}, indent=2)
+        return json.dumps(
+            values | {name: [str(node) for node in values[name]] for name in ("nodes", "mirror_to")}, indent=2
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "ProxySettings":
@@ -108,7 +111,10 @@ class ProxySettings:
                 raise SettingsError(f"unknown setting '{name}'", _nearest(name, known))
         for name in ("nodes", "mirror_to"):
             values[name] = _nodes(values.get(name, ()))
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        read: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**read)
 
     def with_environment(self, environment: Mapping[str, str]) -> "ProxySettings":
         """These settings, changed by what ``environment`` says in variables named ``CAPTURE_...``.
@@ -138,7 +144,9 @@ def _convert(variable: str, text: str, kind: object) -> object:
         try:
             return int(text) if kind is int else float(text)
         except ValueError as error:
-            raise SettingsError(f"{variable} is not a number: '{text}'", f"set {variable} to a number") from error
+            raise SettingsError(
+                f"{variable} is not a number: '{text}'", f"set {variable} to a number"
+            ) from error
     return text
 
 
@@ -157,13 +165,17 @@ def _nearest(name: str, known: set[str]) -> str:
 def _check(settings: ProxySettings) -> None:
     for name, allowed in (("role", ROLES), ("mirror_agent", MIRROR_AGENTS)):
         if getattr(settings, name) not in allowed:
-            raise SettingsError(f"{name} is '{getattr(settings, name)}'", f"it is one of: {', '.join(allowed)}")
+            raise SettingsError(
+                f"{name} is '{getattr(settings, name)}'", f"it is one of: {', '.join(allowed)}"
+            )
     if not settings.nodes:
         raise SettingsError("no node is given", "name at least one node as HOST:PORT")
     if not settings.log_path.startswith("/"):
         raise SettingsError(f"log_path is not absolute: '{settings.log_path}'", "write it as /DIRECTORY/FILE")
     if settings.mirror_agent == "spoa-mirror" and len(settings.mirror_to) > 1:
-        raise SettingsError("spoa-mirror sends to one shadow HAProxy only", "name one, or use --mirror-agent built-in")
+        raise SettingsError(
+            "spoa-mirror sends to one shadow HAProxy only", "name one, or use --mirror-agent built-in"
+        )
     for name, low, high in _RANGES:
         value = getattr(settings, name)
         if not low <= value <= high:

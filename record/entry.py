@@ -72,7 +72,9 @@ class EntryWriter:
 
     def _request(self, t: Transaction) -> str:
         block = t.request_headers
-        headers, fields = self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
+        headers, fields = (
+            self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
+        )
         target = t.url.decode("latin-1")
         url = target if target.startswith(("http://", "https://")) else f"http://{headers.host}{target}"
         body = _post_data(t, headers) if t.request_body else ""
@@ -86,7 +88,9 @@ class EntryWriter:
 
     def _response(self, t: Transaction) -> str:
         block, wire = t.response_headers, t.response_body
-        headers, fields = self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
+        headers, fields = (
+            self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
+        )
         phrase = _phrase(t.status)
         # "HTTP/1.1 200 PHRASE\r\n"
         size = 15 + len(phrase) + len(block) if block else -1

@@ -1,5 +1,6 @@
 """One transaction: a client's request and what became of it. Plain data, filled in as the events arrive."""
 
+
 class Transaction:
     """A request, its answer and its end.
 

@@ -116,7 +116,9 @@ class Connection:
             size = int.from_bytes(data[position : position + 4], "big")
             # Before anything of that length is waited for.
             if size > self.max_frame_size:
-                raise SpopError(TOO_BIG, f"a frame of {size} bytes, {self.max_frame_size} at most were agreed on")
+                raise SpopError(
+                    TOO_BIG, f"a frame of {size} bytes, {self.max_frame_size} at most were agreed on"
+                )
             start = position + 4
             end = start + size
             if end > available:
@@ -174,7 +176,8 @@ class Connection:
         self.healthcheck = pairs.get(b"healthcheck") is True
         self._greeted = True
         return _control_frame(
-            AGENT_HELLO, {"version": "2.0", "max-frame-size": self.max_frame_size, "capabilities": "pipelining"}
+            AGENT_HELLO,
+            {"version": "2.0", "max-frame-size": self.max_frame_size, "capabilities": "pipelining"},
         )
 
 
@@ -192,7 +195,9 @@ def _control_pairs(frame: bytes) -> dict[bytes, Value]:
 
 
 def _control_frame(kind: int, pairs: dict[str, str | int]) -> bytes:
-    payload = b"".join(encode_varint(len(name)) + name.encode() + encode_value(value) for name, value in pairs.items())
+    payload = b"".join(
+        encode_varint(len(name)) + name.encode() + encode_value(value) for name, value in pairs.items()
+    )
     # Control frames have both identifiers 0.
     frame = bytes((kind,)) + _FIN_FLAGS + b"\0\0" + payload
     return len(frame).to_bytes(4, "big") + frame

@@ -86,7 +86,9 @@ def decode_pairs(data: bytes, position: int, end: int) -> dict[bytes, Value]:
     return pairs
 
 
-def decode_values(data: bytes, position: int, end: int, count: int, *, named: bool) -> tuple[list[Value], int]:
+def decode_values(
+    data: bytes, position: int, end: int, count: int, *, named: bool
+) -> tuple[list[Value], int]:
     """``count`` values from ``position`` on, and the position behind them; ``named``: a name precedes each, and is skipped.
 
     Raises:
