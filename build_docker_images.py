@@ -85,7 +85,7 @@ def _several_nodes(flag: str, text: str, default: str) -> Callable[[_Function], 
 @click.option("--shadow-image", show_envvar=True, show_default="none: no image for the shadow", metavar="NAME[:TAG]",
               help="Name of the image that stands in front of the shadow cluster.")  # fmt: skip
 @_several_nodes("--shadow-nodes", "The shadow cluster's nodes, as its HAProxy reaches them.", "none")
-@click.option("--internal-port", type=int, default=9200, show_envvar=True, metavar="PORT",
+@click.option("--internal-port", type=click.IntRange(1, 65535), default=9200, show_envvar=True, metavar="PORT",
               help="The port that HAProxy listens on inside its container.")  # fmt: skip
 @click.option("--workspace", type=click.Path(path_type=Path), default=WORKSPACE, show_envvar=True, metavar="DIR",
               help="Where the rendered files and the build contexts go; replaced as a whole.")  # fmt: skip

@@ -4,6 +4,7 @@ The builder's cache compares contents, modes and owners, so umask, user and time
 the host goes along as `host-ca/ca-bundle.crt`, for steps that need HTTPS behind a proxy that signs anew.
 """
 
+import fnmatch
 import io
 import os
 import re
@@ -21,7 +22,8 @@ Only a stage that is not the last may ``COPY`` it: what a later step deletes is 
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
-_INSTRUCTION = re.compile(r"^\s*(FROM|COPY|ADD)\b(.*(?:\\\n.*)*)", re.IGNORECASE | re.MULTILINE)
+_CONTINUED = re.compile(r"\\[ \t]*\n(?:[ \t]*#.*\n)*")
+_INSTRUCTION = re.compile(r"^[ \t]*(FROM|COPY|ADD)[ \t]+(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
 def host_ca_bundle(environment: Mapping[str, str]) -> Path | None:
@@ -49,24 +51,29 @@ def write_context(directory: Path, target: IO[bytes], ca_bundle: Path | None) ->
 
 
 def check_ca_stays_out(dockerfile: str) -> None:
-    """Check that the last stage of ``dockerfile`` does not take the host's CA bundle, or the whole context.
+    """Check that the last stage of ``dockerfile`` takes neither the host's CA bundle nor a stage that has it.
 
     Raises:
         CaptureError: it does.
     """
-    last_stage: list[str] = []
-    for match in _INSTRUCTION.finditer(dockerfile):
-        word, arguments = match[1].upper(), match[2]
-        if word == "FROM":
-            last_stage = []
-        elif "--from=" not in arguments:
-            last_stage.append(arguments)
-    for arguments in last_stage:
-        sources = [source.strip('[]",').removeprefix("./").strip("/") for source in arguments.split()[:-1]]
-        if any(source in ("", ".", "*") or source.startswith(HOST_CA) for source in sources):
-            raise CaptureError(
-                f"the last stage of the Dockerfile copies {HOST_CA}/: it would stay in the image: {arguments.strip()}"
-            )
+    stages: dict[str, bool] = {}
+    name, has_ca = "", False
+    for match in _INSTRUCTION.finditer(_CONTINUED.sub(" ", dockerfile)):
+        words = match[2].split()
+        if match[1].upper() == "FROM":
+            words = [word for word in words if not word.startswith("--")]
+            has_ca = stages.get(words[0].lower(), False)
+            name = words[-1].lower()
+        elif not any(word.startswith("--from=") for word in words):
+            has_ca = has_ca or any(_names_host_ca(word) for word in words[:-1])
+        stages[name] = has_ca
+    if has_ca:
+        raise CaptureError(f"the Dockerfile's last stage copies {HOST_CA}/, which would stay in the image")
+
+
+def _names_host_ca(source: str) -> bool:
+    first = source.strip('[]",').removeprefix("./").strip("/").partition("/")[0]
+    return first in ("", ".") or fnmatch.fnmatchcase(HOST_CA, first)
 
 
 def _add(tar: tarfile.TarFile, name: str, source: Path | None) -> None:
