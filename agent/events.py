@@ -42,6 +42,9 @@ _BOOKKEEPING = 4096
 
 _CAPTURE_ID_LINE = b"\r\nx-capture-id: "
 
+# The identifier in the news of a request that HAProxy could not even read, and refused with a 400.
+NO_ID = b"-"
+
 _BODILESS_STATUSES = frozenset((*range(100, 200), 204, 304))
 
 

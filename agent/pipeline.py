@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from agent.events import End, Request, Response, parse_message
+from agent.events import NO_ID, End, Request, Response, parse_message
 from agent.order import CausalOrder
 from agent.spop.connection import Message
 from agent.spop.errors import SpopError
@@ -59,6 +59,9 @@ class Pipeline:
     def ends(self, ends: list[End], now_ns: int, now_us: int) -> None:
         """HAProxy's news of transactions that ended without a whole answer."""
         for end in ends:
+            if end.id == NO_ID:
+                self._status.bad_requests += 1
+                continue
             transaction = self._transactions.end(end, now_ns, now_us)
             if transaction is not None:
                 self.finish(transaction)

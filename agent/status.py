@@ -25,6 +25,8 @@ class Status:
     """Requests that were not mirrored because they did not fit HAProxy's buffer."""
     not_mirrored_unanswered: int = 0
     """Requests that were not mirrored because they never reached a node of the primary."""
+    bad_requests: int = 0
+    """Requests that are no HTTP: HAProxy answers 400 and shows them to nobody."""
     lost_ends: int = 0
     """Transactions whose end HAProxy never told."""
     orphan_answers: int = 0
