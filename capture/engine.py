@@ -2,10 +2,9 @@
 
 import json
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,22 +12,27 @@ import docker
 import docker.errors
 import docker.utils
 import requests.exceptions
-from docker.context import ContextAPI
 
 from capture.build_context import host_ca_bundle, write_context
 from capture.container import Container, ContainerSettings, run_container
+from capture.engine_address import default_host, probe, published_at
 from capture.errors import CaptureError, ExitCode, UserError
 from capture.reference import parse_reference
 
 LABEL = "cluster-traffic-capture"
 """Label on everything that is created; its value says what for."""
 
-_DEFAULT_HOST = "unix:///var/run/docker.sock"
 _CONNECT_S = 10
 # One read: a build step may be silent while it compiles or waits for a package archive.
 _SILENCE_S = 600
 # A host that is off line, or behind a firewall that drops, must not hold a build for long.
 _REGISTRY_S = 10
+
+
+_GET_ONE = (
+    "start Docker (docs.docker.com/get-docker), or point DOCKER_HOST at an engine, e.g. unix:///run/docker.sock; "
+    "as root on Debian or Ubuntu: python3 -m capture.local_engine run -- COMMAND"
+)
 
 
 class BuildError(CaptureError):
@@ -54,8 +58,7 @@ class Engine:
     @property
     def address(self) -> str:
         """The address that published ports are reached at."""
-        match = re.match(r"(?:tcp|https?|ssh)://(?:[^@/]*@)?\[?([^/\]]+?)\]?(?::\d+)?(?:/|$)", self.host)
-        return match[1] if match else "127.0.0.1"
+        return published_at(self.host)
 
     def close(self) -> None:
         """Close the connections."""
@@ -181,57 +184,26 @@ def connect(host: str | None = None) -> Engine:
     """
     host = host or default_host()
     try:
-        client = docker.DockerClient(base_url=host, timeout=_CONNECT_S, **_tls())
-        client.ping()
-        client.close()
+        probe(host, _CONNECT_S)
+        with closing(docker.DockerClient(base_url=host, timeout=_CONNECT_S, **_tls())) as client:
+            client.ping()
         # An own client for the work, whose steps take longer than a ping.
         return Engine(docker.DockerClient(base_url=host, timeout=_SILENCE_S, **_tls()), host)
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise UserError(
-            f"no Docker engine answers at {host}: {_reason(error)}",
-            hint=_how_to_get_one(error),
-            exit_code=ExitCode.NO_ENGINE,
+    except PermissionError as error:
+        raise _no_engine(
+            host, error, "join its group (sudo usermod -aG docker $USER, then log in again), or use sudo"
         ) from error
-
-
-def default_host() -> str:
-    """Where the engine should be: as Docker's own client finds it."""
-    if os.environ.get("DOCKER_HOST"):
-        return os.environ["DOCKER_HOST"]
-    try:
-        context = ContextAPI.get_current_context()
-        return str(context.Host) if context is not None and context.Host else _DEFAULT_HOST
-    except (docker.errors.DockerException, OSError, ValueError):
-        return _DEFAULT_HOST
+    except (OSError, docker.errors.DockerException) as error:
+        raise _no_engine(host, error, _GET_ONE) from error
 
 
 def _tls() -> dict[str, Any]:
     return {key: value for key, value in docker.utils.kwargs_from_env().items() if key == "tls"}
 
 
-def _how_to_get_one(error: Exception) -> str:
-    if "Permission denied" in str(error):
-        return (
-            "you may not use it: add yourself to its group (sudo usermod -aG docker $USER, then log in again)"
-        )
-    return (
-        "start Docker (docs.docker.com/get-docker), or point DOCKER_HOST at an engine, e.g. unix:///run/docker.sock; "
-        "as root on Debian or Ubuntu: python3 -m capture.local_engine run -- COMMAND"
-    )
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    for cause in (
-        "FileNotFoundError",
-        "Permission denied",
-        "Connection refused",
-        "Name or service not known",
-        "timed out",
-    ):
-        if cause in text:
-            return {"FileNotFoundError": "there is no such socket"}.get(cause, cause[0].lower() + cause[1:])
-    return text.splitlines()[0]
+def _no_engine(host: str, error: Exception, hint: str) -> UserError:
+    reason = (isinstance(error, OSError) and error.strerror) or str(error).splitlines()[0]
+    return UserError(f"no Docker engine answers at {host}: {reason}", hint=hint, exit_code=ExitCode.NO_ENGINE)
 
 
 def _registry_answered(message: str) -> bool:

@@ -15,7 +15,8 @@ import click
 
 from capture.command import CONTEXT, Command, Group
 from capture.daemon import Daemon, check_allowed, install
-from capture.engine import connect, default_host
+from capture.engine import connect
+from capture.engine_address import default_host
 from capture.errors import ExitCode, UserError
 from capture.subcommand import run_subcommand, terminating
 
