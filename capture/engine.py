@@ -72,6 +72,16 @@ class Engine:
             except docker.errors.ImageNotFound:
                 return None
 
+    def image_labels(self, name: str) -> dict[str, str]:
+        """The labels of the image ``name``, which must be there."""
+        with _translated(f"looking for image {name}"):
+            return dict(self._client.images.get(name).labels)
+
+    def running_commands(self) -> list[str]:
+        """The command of every container that runs, those of build steps included."""
+        with _translated("looking for containers"):
+            return [container["Command"] for container in self._client.api.containers()]
+
     def pull(self, name: str) -> None:
         """Pull ``name``. Gives up when the registry is silent for 10 s.
 

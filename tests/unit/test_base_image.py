@@ -1,0 +1,154 @@
+"""Which way the base image comes, decided on an engine that is none."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from capture import base_image
+from capture.base_image import bootstrap_suite, ensure_base_image
+from capture.console import Console, Verbosity
+from capture.engine import Engine, PullError
+from capture.errors import ExitCode, UserError
+from capture.versions import BASE_IMAGE, HAPROXY
+
+NO_REGISTRY = PullError("no such host", answered=False)
+NO_SUCH_IMAGE = PullError("manifest unknown", answered=True)
+
+
+class FakeEngine:
+    """Has the images ``present``; a pull ends with ``outcome``."""
+
+    def __init__(self, present: set[str] | None = None, outcome: PullError | None = None) -> None:
+        self.present = present or set()
+        self.outcome = outcome
+        self.pulled: list[str] = []
+
+    def image_id(self, name: str) -> str | None:
+        return "sha256:1" if name in self.present else None
+
+    def pull(self, name: str) -> None:
+        self.pulled.append(name)
+        if self.outcome is not None:
+            raise self.outcome
+
+
+@pytest.fixture
+def bootstrapped(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The bootstraps that were asked for, none of which takes place, on a host that may."""
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        base_image, "bootstrap", lambda _engine, name, suite, _console: asked.append((name, suite))
+    )
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/sbin/{program}")
+    return asked
+
+
+def ensure(engine: FakeEngine, name: str = BASE_IMAGE) -> None:
+    ensure_base_image(cast(Engine, engine), name, Console(Verbosity.NORMAL))
+
+
+def test_an_image_that_is_there_is_used_without_a_word(
+    bootstrapped: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine(present={BASE_IMAGE})
+    ensure(engine)
+    assert engine.pulled == []
+    assert bootstrapped == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_it_is_pulled_when_a_registry_answers(
+    bootstrapped: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine()
+    ensure(engine)
+    assert engine.pulled == [BASE_IMAGE]
+    assert bootstrapped == []
+    assert capsys.readouterr().err.splitlines()[-1] == f"Base image {BASE_IMAGE}: pulled from the registry"
+
+
+@pytest.mark.parametrize("suite", HAPROXY)
+@pytest.mark.parametrize("outcome", [NO_REGISTRY, NO_SUCH_IMAGE])
+def test_it_is_bootstrapped_otherwise_under_the_same_name(
+    bootstrapped: list[tuple[str, str]], suite: str, outcome: PullError
+) -> None:
+    ensure(FakeEngine(outcome=outcome), f"debian:{suite}-slim")
+    assert bootstrapped == [(f"debian:{suite}-slim", suite)]
+
+
+def test_one_line_says_that_it_is_bootstrapped_and_why(
+    bootstrapped: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensure(FakeEngine(outcome=NO_REGISTRY))
+    assert "no registry answers, so it is bootstrapped" in capsys.readouterr().err.splitlines()[-1]
+    assert len(bootstrapped) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["debian:trixie", "debian:buzz-slim", "team/debian:trixie-slim", "registry.example/library/debian:trixie-slim", "ubuntu:24.04"],
+)  # fmt: skip
+def test_other_images_are_unknown_without_a_registry(bootstrapped: list[tuple[str, str]], name: str) -> None:
+    with pytest.raises(UserError, match=name) as caught:
+        ensure(FakeEngine(outcome=NO_REGISTRY), name)
+    assert caught.value.exit_code == ExitCode.BAD_INPUT
+    assert "debian:trixie-slim" in caught.value.hint
+    assert bootstrapped == []
+
+
+def test_the_name_in_full_is_the_same_image() -> None:
+    assert bootstrap_suite("docker.io/library/debian:forky-slim") == "forky"
+
+
+def test_a_missing_debootstrap_is_told_with_its_package(
+    bootstrapped: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _program: None)
+    with pytest.raises(UserError, match="there is no debootstrap") as caught:
+        ensure(FakeEngine(outcome=NO_REGISTRY))
+    assert "apt-get install debootstrap" in caught.value.hint
+    assert bootstrapped == []
+
+
+def test_a_bootstrap_takes_root(bootstrapped: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(UserError, match="takes root"):
+        ensure(FakeEngine(outcome=NO_REGISTRY))
+    assert bootstrapped == []
+
+
+@pytest.fixture
+def program_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder before all others in PATH, and a temporary folder of its own for the bootstrap."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    return folder
+
+
+@pytest.mark.parametrize(("scripts", "arguments"), [(["forky"], "forky ROOT"), (["sid"], "forky ROOT  sid")])
+def test_a_release_that_debootstrap_does_not_know_takes_the_script_of_sid(
+    program_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripts: list[str], arguments: str
+) -> None:
+    for script in scripts:
+        (tmp_path / script).touch()
+    monkeypatch.setattr(base_image, "_SCRIPTS", tmp_path)
+    program = program_folder / "debootstrap"
+    program.write_text('#!/bin/sh\necho "asked: $*"\necho "E: no archive"\nexit 3\n')
+    program.chmod(0o755)
+    with pytest.raises(UserError, match="debootstrap of forky failed") as caught:
+        base_image.bootstrap(
+            cast(Engine, FakeEngine()), "debian:forky-slim", "forky", Console(Verbosity.QUIET)
+        )
+    asked, reason = caught.value.detail.splitlines()
+    root = next(word for word in asked.split() if word.endswith("/root"))
+    assert asked.replace(root, "ROOT") == f"asked: --variant=minbase {arguments}"
+    assert reason == "E: no archive"
+    # Nothing of the attempt is left.
+    assert list((tmp_path / "tmp").iterdir()) == []
