@@ -56,6 +56,7 @@ class MirrorConnection(asyncio.Protocol):
         self._touched = False
         self._bodiless = False
         self._until_close = False
+        self._reusable = False
         self._complete = False
 
     def send(self, job: Job) -> None:
@@ -96,8 +97,9 @@ class MirrorConnection(asyncio.Protocol):
         """The parser would wait for the body that a HEAD's answer announces but does not have, and offers no way to say so."""
         final = self._parser.get_status_code() >= 200
         self._bodiless = final and self.job is not None and self.job.head
+        self._reusable = self._parser.should_keep_alive()
         # Without a length the answer ends with the connection (RFC 9112 6.3).
-        self._until_close = final and not self._parser.should_keep_alive()
+        self._until_close = final and not self._reusable
 
     def on_message_complete(self) -> None:
         """The answer is whole; an interim one (RFC 9110 15.2) is not the answer."""
@@ -107,7 +109,7 @@ class MirrorConnection(asyncio.Protocol):
     def _end_answer(self, job: Job) -> None:
         self.job = None
         self._served = True
-        reusable = self._parser.should_keep_alive()
+        reusable = self._reusable
         if self._bodiless:
             self._parser = httptools.HttpResponseParser(self)
         if not reusable:

@@ -1,0 +1,285 @@
+"""Mirroring to a server on this machine's loopback, over real sockets."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agent.mirror import Mirror
+from agent.order import CausalOrder
+from agent.status import Status
+from record.transaction import Transaction
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+Handler = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Shadow:
+    """Reads requests without a body, and lets a handler answer them."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.heads: list[bytes] = []
+        self.connections = 0
+        self._handler = handler
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(head)
+                await self._handler(head, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    @asynccontextmanager
+    async def listening(self, port: int = 0) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self.serve, "127.0.0.1", port)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for writer in self._writers:
+                writer.close()
+            await asyncio.sleep(0)
+
+
+async def ok(_head: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(OK)
+
+
+class Mirrored:
+    """A mirror, and what feeds it."""
+
+    def __init__(
+        self, ports: list[int], *, connections: int = 8, queue_bytes: int = 1 << 20, deadline_s: float = 30
+    ) -> None:
+        self.order = CausalOrder()
+        self.status = Status()
+        targets = [("127.0.0.1", port) for port in ports]
+        self.mirror = Mirror(targets, connections, queue_bytes, deadline_s, self.order, self.status)
+
+    def send(self, name: str, *, method: bytes = b"GET", earlier_completions: int = 0) -> bool:
+        transaction = Transaction(name.encode())
+        transaction.method, transaction.url = method, f"/{name}".encode()
+        transaction.request_headers = b"host: shadow\r\n\r\n"
+        transaction.earlier_completions = earlier_completions
+        queued = self.mirror.submit(transaction, self.order.complete())
+        self.mirror.dispatch()
+        return queued
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the code under test has no event for it
+            await asyncio.sleep(0.005)
+
+
+def test_every_request_arrives_once_over_few_connections() -> None:
+    async def run() -> None:
+        shadow = Shadow(ok)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=3)
+            for number in range(200):
+                mirrored.send(f"r{number}")
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert sorted(head.split()[1] for head in shadow.heads) == sorted(b"/r%d" % n for n in range(200))
+        assert shadow.connections <= 3
+        assert mirrored.status.mirrored == 200
+        assert mirrored.order.watermark == 200
+
+    asyncio.run(run())
+
+
+def test_a_request_waits_for_what_the_client_knew() -> None:
+    async def run() -> None:
+        release = asyncio.Event()
+
+        async def slow_first(head: bytes, writer: asyncio.StreamWriter) -> None:
+            if b"/first" in head:
+                await release.wait()
+            writer.write(OK)
+
+        shadow = Shadow(slow_first)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port])
+            mirrored.send("first")
+            mirrored.send("beside")
+            mirrored.send("after", earlier_completions=1)
+            await until(lambda: mirrored.status.mirrored == 1)
+            assert [head.split()[1] for head in shadow.heads] == [b"/first", b"/beside"]
+            release.set()
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert shadow.heads[-1].split()[1] == b"/after"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        (b"HEAD", b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 304 Not Modified\r\ncontent-length: 1000\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"),
+        (b"HEAD", b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
+        (b"HEAD", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
+    ],
+)
+def test_the_connection_serves_on_after_any_kind_of_answer(method: bytes, answer: bytes) -> None:
+    async def reply(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer if b"/odd" in head else OK)
+
+    async def run() -> None:
+        shadow = Shadow(reply)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=1)
+            for name in ("before", "odd", "between", "odd-again", "after"):
+                mirrored.send(name, method=method if name.startswith("odd") else b"GET")
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert mirrored.status.mirrored == 5
+        assert shadow.connections == 1
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_ends_with_the_connection_is_an_answer() -> None:
+    async def reply(_head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\nsome text")
+        writer.close()
+
+    async def run() -> None:
+        async with Shadow(reply).listening() as port:
+            mirrored = Mirrored([port], connections=1)
+            mirrored.send("one")
+            mirrored.send("two")
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert (mirrored.status.mirrored, mirrored.status.mirror_failed) == (2, 0)
+
+    asyncio.run(run())
+
+
+def test_a_shadow_that_hangs_does_not_hold_the_order_for_ever() -> None:
+    async def hang(head: bytes, writer: asyncio.StreamWriter) -> None:
+        if b"/hangs" not in head:
+            writer.write(OK)
+
+    async def run() -> None:
+        async with Shadow(hang).listening() as port:
+            mirrored = Mirrored([port], deadline_s=0.05)
+            mirrored.send("hangs")
+            mirrored.send("after", earlier_completions=1)
+            await until(lambda: mirrored.mirror.waiting == 2)
+
+            def ended() -> bool:
+                mirrored.mirror.check_deadlines()
+                return mirrored.mirror.waiting == 0
+
+            await until(ended)
+            mirrored.mirror.close()
+        assert (mirrored.status.mirrored, mirrored.status.mirror_failed) == (1, 1)
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_the_shadow_closed_meanwhile_costs_nothing() -> None:
+    async def run() -> None:
+        answered: list[asyncio.StreamWriter] = []
+
+        async def reply(head: bytes, writer: asyncio.StreamWriter) -> None:
+            if b"/second" in head and writer in answered:
+                # As if the request had crossed the closing of an idle connection.
+                writer.transport.abort()
+                return
+            writer.write(OK)
+            answered.append(writer)
+
+        async with Shadow(reply).listening() as port:
+            mirrored = Mirrored([port], connections=1)
+            mirrored.send("first")
+            await until(lambda: mirrored.status.mirrored == 1)
+            mirrored.send("second")
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert (mirrored.status.mirrored, mirrored.status.mirror_failed) == (2, 0)
+
+    asyncio.run(run())
+
+
+def test_requests_wait_for_a_shadow_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        async with Shadow(ok).listening() as port:
+            pass
+        mirrored = Mirrored([port])
+        for number in range(20):
+            mirrored.send(f"r{number}")
+        await until(lambda: "can't be reached" in caplog.text)
+        shadow = Shadow(ok)
+        async with shadow.listening(port):
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert len(shadow.heads) == mirrored.status.mirrored == 20
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(run())
+    assert caplog.text.count("can't be reached") == 1
+    assert "is reached again" in caplog.text
+
+
+def test_several_shadows_share_the_work() -> None:
+    async def run() -> None:
+        first, second = Shadow(ok), Shadow(ok)
+        async with first.listening() as one, second.listening() as two:
+            mirrored = Mirrored([one, two], connections=2)
+            for number in range(100):
+                mirrored.send(f"r{number}", earlier_completions=max(0, number - 2))
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert len(first.heads) + len(second.heads) == 100
+        assert min(len(first.heads), len(second.heads)) > 20
+
+    asyncio.run(run())
+
+
+def test_a_full_queue_drops_and_counts_and_goes_on() -> None:
+    async def run() -> None:
+        async with Shadow(ok).listening() as port:
+            mirrored = Mirrored([port], queue_bytes=300)
+            queued = [mirrored.send(f"r{number}") for number in range(10)]
+            await mirrored.mirror.drain(10)
+            assert mirrored.send("later")
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert 0 < queued.count(True) < 10
+        assert mirrored.status.mirror_dropped == queued.count(False)
+        assert mirrored.status.mirrored == queued.count(True) + 1
+        assert mirrored.order.watermark == 11
+
+    asyncio.run(run())
+
+
+def test_what_is_not_sent_at_the_end_is_handed_back_in_order() -> None:
+    async def hang(_head: bytes, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0)
+
+    async def run() -> None:
+        shadow = Shadow(hang)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=2)
+            for number in range(6):
+                mirrored.send(f"r{number}")
+            await until(lambda: len(shadow.heads) == 2)
+            unsent = mirrored.mirror.close()
+        assert [job.completion for job in unsent] == [1, 2, 3, 4, 5, 6]
+
+    asyncio.run(run())
