@@ -9,6 +9,7 @@ import json.encoder
 import socket
 import time
 import urllib.parse
+from collections.abc import Callable
 
 from record.bodies import read_body
 from record.headers import Headers, parse_headers
@@ -17,7 +18,8 @@ from record.transaction import Transaction
 REDACTED = "[redacted]"
 
 # The C function behind json.dumps(..., ensure_ascii=False): a string with its quotes.
-_quote = json.encoder.encode_basestring
+# By its name: older type stubs, which mypyc in the images may have, do not know it.
+_quote: Callable[[str], str] = vars(json.encoder)["encode_basestring"]
 
 # Why a transaction without a whole answer ended (configuration manual, 8.5 "Session state at disconnection", first letter).
 _CAUSES = {

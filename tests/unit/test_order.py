@@ -23,7 +23,7 @@ class Request:
 
 def history(seed: int, steps: int) -> list[Request]:
     """A primary and a shadow that overlap requests at random; the shadow takes them in the order of their completions."""
-    chance = random.Random(seed)  # noqa: S311 - a repeatable history, no secret
+    chance = random.Random(seed)
     order = CausalOrder()
     requests: list[Request] = []
     queue: list[Request] = []
