@@ -1,0 +1,222 @@
+"""Both proxies as a user runs them, each in front of a node of ours, and beside them a plain HAProxy as the reference."""
+
+import gzip
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from capture.container import ContainerSettings
+from capture.engine import Engine
+from tests.integration.proxies import INTERNAL_PORT, Images, Proxy
+from tests.integration.raw_client import RawClient, Request
+from tests.integration.recording_server import LoopThread, RecordingServer
+
+T = TypeVar("T")
+Entry = dict[str, Any]
+"""One line of a capture log."""
+
+LOG_PATH = "/var/log/haproxy-traffic.log"
+PURPOSE = "test"
+"""Value of our label on what tests create."""
+
+# What a plain HAProxy is given: the buffer and the header bound of ours, since those decide how large a request may be.
+_REFERENCE = """
+global
+    tune.bufsize 65536
+    tune.maxrewrite 1024
+    tune.http.maxhdr 1000
+    hard-stop-after 2s
+defaults
+    mode http
+    timeout connect {connect_s}s
+    timeout client {client_s}s
+    timeout server {server_s}s
+frontend clients
+    bind *:{port}
+    default_backend nodes
+backend nodes
+    server node1 {node}
+"""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """HAProxy's time-outs, of the proxies and of the reference alike."""
+
+    client_s: int = 3600
+    server_s: int = 3600
+    connect_s: int = 5
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a container of ours."""
+        return {
+            "CAPTURE_CLIENT_TIMEOUT_S": str(self.client_s),
+            "CAPTURE_SERVER_TIMEOUT_S": str(self.server_s),
+            "CAPTURE_CONNECT_TIMEOUT_S": str(self.connect_s),
+        }
+
+
+def poll(awaited: str, condition: Callable[[], T | None], timeout_s: float = 10, every_s: float = 0.02) -> T:
+    """What ``condition`` returns once that is neither None nor False.
+
+    Raises:
+        AssertionError: it did not within ``timeout_s``.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value is not None and value is not False:
+            return value
+        assert time.monotonic() < deadline, f"waited {timeout_s:g} s for {awaited}"
+        time.sleep(every_s)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What containers of a test module are started with."""
+
+    engine: Engine
+    images: Images
+    network: str
+    session_id: str
+
+    @contextmanager
+    def container(self, role: str, *, healthy: bool = True, **changes: Any) -> Iterator[Proxy]:
+        """A container of one of the images, for the time of a ``with`` block; ``changes``: fields of ContainerSettings."""
+        settings: dict[str, Any] = {
+            "image": self.images.shadow if role == "shadow" else self.images.primary,
+            "purpose": PURPOSE,
+            "name": f"capture-test-{self.session_id}-{role}-{secrets.token_hex(3)}",
+            "network": self.network,
+            "publish": (INTERNAL_PORT,),
+        }
+        container = self.engine.run(ContainerSettings(**settings | changes))
+        try:
+            if healthy:
+                container.wait_healthy(60)
+            yield Proxy(container)
+        finally:
+            container.remove()
+
+    @contextmanager
+    def proxy(
+        self,
+        role: str,
+        nodes: Sequence[str],
+        *,
+        mirror_to: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        healthy: bool = True,
+        **changes: Any,
+    ) -> Iterator[Proxy]:
+        """One of the two proxies."""
+        environment = {
+            "CAPTURE_NODES": " ".join(nodes),
+            "CAPTURE_SHADOW_HAPROXY": " ".join(mirror_to),
+        } | dict(env or {})
+        with self.container(role, healthy=healthy, environment=environment, **changes) as proxy:
+            yield proxy
+
+    @contextmanager
+    def reference(self, node: str, timeouts: Timeouts = Timeouts()) -> Iterator[Proxy]:
+        """A plain HAProxy of the same image in front of ``node``."""
+        text = _REFERENCE.format(port=INTERNAL_PORT, node=node, **timeouts.__dict__)
+        command = ("sh", "-c", 'printf %s "$CFG" > /tmp/plain.cfg && exec haproxy -db -f /tmp/plain.cfg')
+        with self.container("reference", healthy=False, command=command, environment={"CFG": text}) as proxy:
+            poll("the plain HAProxy", lambda: _answers(proxy.address))
+            yield proxy
+
+
+def _answers(address: tuple[str, int]) -> bool:
+    try:
+        with RawClient(address) as client:
+            return client.exchange(Request()).status != 0
+    except ConnectionError:
+        return False
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Everything between a client and the two nodes."""
+
+    loop_thread: LoopThread
+    primary_node: RecordingServer
+    shadow_node: RecordingServer
+    primary: Proxy
+    shadow: Proxy
+    reference_node: RecordingServer
+    reference: Proxy
+
+    def entries(self, case: str, count: int = 1, timeout_s: float = 10) -> tuple[list[Entry], list[Entry]]:
+        """The lines of both logs about ``case``, once both have ``count``."""
+
+        def look() -> tuple[list[Entry], list[Entry]] | None:
+            found = entries_of(self.primary, case), entries_of(self.shadow, case)
+            return found if len(found[0]) >= count and len(found[1]) >= count else None
+
+        return poll(f"{count} lines of {case} in both logs", look, timeout_s)
+
+
+def entries_of(proxy: Proxy, case: str) -> list[Entry]:
+    """The lines of a log in which ``case`` is named."""
+    mark = case.encode()
+    return [
+        entry
+        for line in proxy.log_lines()
+        if mark in line
+        for entry in [json.loads(line)]
+        if case_of(entry) == case
+    ]
+
+
+def case_of(entry: Entry) -> str:
+    """The case that the entry's request names."""
+    return next((h["value"] for h in entry["request"]["headers"] if h["name"].lower() == "x-case"), "")
+
+
+def status_of(proxy: Proxy) -> dict[str, Any]:
+    """The agent's counters."""
+    counters: dict[str, Any] = json.loads(proxy.exec("capture-status"))
+    return counters
+
+
+def whole_log(proxy: Proxy) -> list[bytes]:
+    """The lines of all capture logs that there are, rotated ones first, in their order. Nothing may be being written."""
+    names = proxy.exec("ls", "/var/log").split()
+    numbered = sorted(
+        (int(m[1]), name) for name in names if (m := re.search(r"haproxy-traffic\.log\.(\d+)(\.gz)?$", name))
+    )
+    lines: list[bytes] = []
+    for _, name in numbered:
+        data = proxy.read_file(f"/var/log/{name}")
+        lines += (gzip.decompress(data) if name.endswith(".gz") else data).splitlines()
+    return lines + proxy.log_lines()
+
+
+@contextmanager
+def open_rig(
+    setting: Setting,
+    *,
+    timeouts: Timeouts = Timeouts(),
+    env: Mapping[str, str] | None = None,
+    shadow_env: Mapping[str, str] | None = None,
+) -> Iterator[Rig]:
+    """Start all of it; ``env`` for both proxies, ``shadow_env`` for the shadow on top."""
+    with ExitStack() as stack:
+        thread = stack.enter_context(LoopThread())
+        nodes = [stack.enter_context(RecordingServer(thread)) for _ in range(3)]
+        both = timeouts.environment | dict(env or {})
+        shadow = stack.enter_context(
+            setting.proxy("shadow", [nodes[1].node], env=both | dict(shadow_env or {}))
+        )
+        primary = stack.enter_context(
+            setting.proxy("primary", [nodes[0].node], mirror_to=[shadow.inner_address], env=both)
+        )
+        reference = stack.enter_context(setting.reference(nodes[2].node, timeouts))
+        yield Rig(thread, nodes[0], nodes[1], primary, shadow, nodes[2], reference)
