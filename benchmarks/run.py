@@ -1,0 +1,199 @@
+"""One run: everything is started, measured in interleaved rounds, and removed."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.environment import environment
+from benchmarks.envoy import envoy
+from benchmarks.host_process import free_ports
+from benchmarks.measure import QUICK, Bench, Durations, Measured
+from benchmarks.node import cluster_node
+from benchmarks.ours import Images, capture_and_mirror, capture_only, haproxy_alone
+from benchmarks.programs import ensure_envoy, ensure_programs
+from benchmarks.subject import Subject
+from capture.console import SILENT, Console
+from capture.engine import Engine, connect
+from capture.images import build_images
+from capture.settings import BuildSettings
+from haproxy_config.nodes import parse_nodes
+
+DIRECT = "direct"
+HAPROXY = "haproxy"
+CAPTURE = "capture"
+MIRROR = "mirror"
+ENVOY = "envoy"
+SUBJECTS = {
+    DIRECT: "direct to the node",
+    HAPROXY: "HAProxy alone",
+    CAPTURE: "ours, capture",
+    MIRROR: "ours, capture + mirror",
+    ENVOY: "Envoy, mirror",
+}
+"""Name -> what it is called in the tables. A round measures them in this order."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What is measured, and how often."""
+
+    rounds: int = 3
+    quick: bool = False
+    skip: frozenset[str] = frozenset()
+    """Names of subjects that are left out."""
+    images: Images | None = None
+    """Images to measure; None: they are built, and removed after the run."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """For our containers."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Raw figures: for every subject one `Measured` a round."""
+
+    environment: dict[str, str]
+    rounds: dict[str, list[Measured]]
+
+
+def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
+    """Measure.
+
+    Raises:
+        UserError: a program is missing, no Docker engine answers, or a part of the run failed.
+    """
+    subjects = [name for name in SUBJECTS if name not in settings.skip]
+    ensure_programs(console.progress)
+    binary = ensure_envoy(console.progress) if ENVOY in subjects else None
+    with ExitStack() as stack:
+        engine = connect()
+        stack.callback(engine.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capture-bench-")))
+        # nginx's worker is not root.
+        folder.chmod(0o755)
+        images = settings.images or stack.enter_context(_built(engine, folder / "workspace", console))
+        ports = free_ports(7)
+        bench = Bench(
+            stack.enter_context(cluster_node(folder / "primary", ports[0])),
+            stack.enter_context(cluster_node(folder / "shadow", ports[1])),
+            QUICK if settings.quick else Durations(),
+            console.detail,
+        )
+        found = environment(engine, images.primary, binary)
+        parts = _Subjects(engine, images, bench, ports, folder, settings.environment, binary)
+        if binary is not None:
+            parts.concurrency = _best_concurrency(bench, parts, console)
+            found["envoy concurrency"] = str(parts.concurrency)
+        rounds: dict[str, list[Measured]] = {name: [] for name in subjects}
+        for number in range(settings.rounds):
+            for name in subjects:
+                earlier = [one.maximum for one in rounds[name] if one.maximum]
+                with parts.start(name) as subject:
+                    measured = bench.measure(subject, earlier[-1] if earlier else None)
+                rounds[name].append(measured)
+                console.progress(
+                    f"round {number + 1}/{settings.rounds}  {SUBJECTS[name]:24} {_short(measured)}"
+                )
+        return RunResult(found, rounds)
+
+
+class _Subjects:
+    """Starts the subjects by name."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        images: Images,
+        bench: Bench,
+        ports: list[int],
+        folder: Path,
+        environment: Mapping[str, str],
+        envoy_binary: Path | None,
+    ) -> None:
+        self._engine = engine
+        self._images = images
+        self._bench = bench
+        self._ports = ports
+        self._folder = folder
+        self._environment = environment
+        self._envoy = envoy_binary
+        self.concurrency = 1
+        """Envoy's worker threads."""
+
+    def start(self, name: str) -> AbstractContextManager[Subject]:
+        """Run the subject ``name`` for the time of a ``with`` block."""
+        engine, images, ports = self._engine, self._images, self._ports
+        primary, shadow = self._bench.primary, self._bench.shadow
+        starts: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
+            DIRECT: self._direct,
+            HAPROXY: lambda: haproxy_alone(engine, images.primary, ports[2], primary),
+            CAPTURE: lambda: capture_only(engine, images, ports[3], primary, self._environment),
+            MIRROR: lambda: capture_and_mirror(
+                engine, images, (ports[4], ports[5]), (primary, shadow), self._environment
+            ),
+            ENVOY: self.start_envoy,
+        }
+        return starts[name]()
+
+    @contextmanager
+    def start_envoy(self) -> Iterator[Subject]:
+        """Run Envoy with `concurrency`."""
+        assert self._envoy is not None
+        folder = self._folder / f"envoy-{secrets.token_hex(4)}"
+        with envoy(
+            self._envoy, folder, self._ports[6], self._bench.primary, self._bench.shadow, self.concurrency
+        ) as subject:
+            yield subject
+
+    @contextmanager
+    def _direct(self) -> Iterator[Subject]:
+        yield Subject(self._bench.primary.port, dict)
+
+
+def _best_concurrency(bench: Bench, parts: _Subjects, console: Console) -> int:
+    """Envoy's best number of worker threads: one for every core, or just one."""
+    rates = {}
+    for concurrency in sorted({1, len(os.sched_getaffinity(0))}):
+        parts.concurrency = concurrency
+        with parts.start_envoy() as subject:
+            rates[concurrency] = bench.burst(subject)
+    best = max(rates, key=lambda concurrency: rates[concurrency])
+    tried = ", ".join(f"{concurrency}: {rate:,.0f} req/s" for concurrency, rate in rates.items())
+    console.progress(f"Envoy's worker threads: {tried}; {best} it is")
+    return best
+
+
+def _short(measured: Measured) -> str:
+    maximum = f"{measured.maximum:,.0f}" if measured.maximum else "none"
+    low = measured.latency
+    return (
+        f"p50 {low.p50_ms:.2f} ms, p99 {low.p99_ms:.2f} ms, max {maximum} req/s, "
+        f"burst {measured.burst.rate:,.0f} ({measured.burst.behind:,} behind)"
+    )
+
+
+@contextmanager
+def _built(engine: Engine, workspace: Path, console: Console) -> Iterator[Images]:
+    """Both images under names of this run's own, removed in the end; the next run finds their layers in the engine's cache."""
+    token = secrets.token_hex(4)
+    images = Images(f"capture-bench-{token}-primary", f"capture-bench-{token}-shadow")
+    console.progress("Building the images")
+    try:
+        build_images(
+            BuildSettings(
+                primary_image=images.primary,
+                primary_nodes=parse_nodes(["primary-node.invalid:9200"]),
+                shadow_haproxy=parse_nodes(["shadow-haproxy.invalid:9200"]),
+                shadow_image=images.shadow,
+                shadow_nodes=parse_nodes(["shadow-node.invalid:9200"]),
+                workspace=workspace,
+            ),
+            engine=engine,
+        )
+        yield images
+    finally:
+        engine.remove_image(images.primary)
+        engine.remove_image(images.shadow)
