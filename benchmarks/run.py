@@ -15,6 +15,7 @@ from benchmarks.measure import QUICK, Bench, Durations, Measured
 from benchmarks.node import cluster_node
 from benchmarks.ours import Images, capture_and_mirror, capture_only, haproxy_alone
 from benchmarks.programs import ensure_envoy, ensure_programs
+from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.subject import Subject
 from capture.console import SILENT, Console
 from capture.engine import Engine, connect
@@ -35,6 +36,9 @@ SUBJECTS = {
     ENVOY: "Envoy, mirror",
 }
 """Name -> what it is called in the tables. A round measures them in this order."""
+
+# For the machine to become quiet, in all.
+_PATIENCE_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,23 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         if binary is not None:
             parts.concurrency = _best_concurrency(bench, parts, console)
             found["envoy concurrency"] = str(parts.concurrency)
+        quiet = QuietMachine(_PATIENCE_S)
         rounds: dict[str, list[Measured]] = {name: [] for name in subjects}
         for number in range(settings.rounds):
             for name in subjects:
                 earlier = [one.maximum for one in rounds[name] if one.maximum]
                 with parts.start(name) as subject:
+                    quiet.wait()
                     measured = bench.measure(subject, earlier[-1] if earlier else None)
                 rounds[name].append(measured)
                 console.progress(
                     f"round {number + 1}/{settings.rounds}  {SUBJECTS[name]:24} {_short(measured)}"
                 )
+        if quiet.busiest > BUSY_CORES:
+            console.progress(
+                f"warning: others used {quiet.busiest:.1f} cores meanwhile; compare figures of one round at most"
+            )
+        found["cores used by others"] = f"{quiet.busiest:.1f}"
         return RunResult(found, rounds)
 
 

@@ -43,7 +43,7 @@ def speed_table(summaries: Mapping[str, Summary], haproxy: str, envoy: str) -> s
 
 def cost_table(summaries: Mapping[str, Summary]) -> str:
     """CPU time and memory of every process."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("process", "CPU us/request at 1,000/s", "at the maximum", "peak MB at 1,000/s", "at the maximum")
     ]
     for subject, summary in summaries.items():

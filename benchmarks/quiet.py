@@ -1,0 +1,40 @@
+"""Whether the machine has nothing else to do: what others compute in the meantime makes every figure worse."""
+
+import time
+from pathlib import Path
+
+BUSY_CORES = 0.25
+"""More than this used by others, and figures are not to be trusted."""
+
+_SAMPLE_S = 0.5
+_STAT = Path("/proc/stat")
+
+
+def parse_busy_ticks(stat: str) -> int:
+    """Ticks that all cores together were not idle (proc_stat(5): all fields of the first line but idle and iowait)."""
+    user, nice, system, _idle, _iowait, *rest = map(int, stat.split("\n", 1)[0].split()[1:9])
+    return user + nice + system + sum(rest)
+
+
+class QuietMachine:
+    """Waits for a quiet machine, for ``patience_s`` in all at most."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self.busiest = 0.0
+        """Cores that others used when we stopped waiting, the highest of all times."""
+
+    def wait(self) -> None:
+        """Return when others use less than `BUSY_CORES`, or patience is at its end."""
+        begun = time.monotonic()
+        while (busy := _busy_cores()) > BUSY_CORES and time.monotonic() - begun < self._patience_s:
+            pass
+        self._patience_s -= time.monotonic() - begun
+        self.busiest = max(self.busiest, busy)
+
+
+def _busy_cores() -> float:
+    before, begun = parse_busy_ticks(_STAT.read_text()), time.monotonic()
+    time.sleep(_SAMPLE_S)
+    # The ticks of /proc are hundredths of a second on Linux (USER_HZ).
+    return (parse_busy_ticks(_STAT.read_text()) - before) / 100 / (time.monotonic() - begun)
