@@ -14,6 +14,8 @@ from capture.settings import BuildSettings
 from haproxy_config.nodes import parse_nodes
 from tests.integration.proxies import INTERNAL_PORT, Images, Proxy, RunProxy
 
+__all__ = ["Images", "Proxy", "RunProxy"]
+
 PURPOSE = "test"
 """Value of our label on what tests create."""
 

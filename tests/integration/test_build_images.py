@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -198,29 +199,27 @@ SECRET = "-----BEGIN CERTIFICATE-----\nY29tcGFueS1jYS1vZi10aGlzLXRlc3Q=\n-----EN
 
 def files_with(engine: Engine, image: str, content: bytes) -> list[str]:
     """Where ``content`` is in any layer of ``image``, deleted files and the configuration included."""
-    found = []
     with tempfile.TemporaryFile() as file:
         engine.save_image(image, file)
         file.seek(0)
-        with tarfile.open(fileobj=file) as saved:
-            for member in saved:
-                part = saved.extractfile(member)
-                if part is None:
-                    continue
-                if member.name.endswith(".json"):
-                    found += [member.name] if content in part.read() else []
-                    continue
+        return list(_members_with(file, content))
+
+
+def _members_with(file: IO[bytes], content: bytes) -> Iterator[str]:
+    with tarfile.open(fileobj=file) as tar:
+        for member in tar:
+            part = tar.extractfile(member) if member.isfile() else None
+            if part is None:
+                continue
+            if member.name.endswith("layer.tar") or member.name.startswith("blobs/"):
+                # A layer, in the archives of older and newer engines; a blob may be JSON instead.
                 try:
-                    layer = tarfile.open(fileobj=part)
-                except tarfile.ReadError:
-                    found += [member.name] if content in part.read() else []
+                    yield from (f"{member.name}:{name}" for name in _members_with(part, content))
                     continue
-                with layer:
-                    for inner in layer:
-                        text = layer.extractfile(inner) if inner.isfile() else None
-                        if text is not None and content in text.read():
-                            found.append(f"{member.name}:{inner.name}")
-    return found
+                except tarfile.ReadError:
+                    part.seek(0)
+            if content in part.read():
+                yield member.name
 
 
 def test_the_ca_bundle_of_the_host_reaches_builds_and_no_image(
