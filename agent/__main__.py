@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 
 from agent.app import Agent
-from agent.settings import SettingsError, load_settings
+from agent.settings import AgentSettings, SettingsError, load_settings
 
 
 def main() -> None:
@@ -26,7 +26,11 @@ def main() -> None:
     gc.freeze()
     gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Agent(settings, runtime).run(_ready_fd()))
+        runner.run(_serve(settings, runtime))
+
+
+async def _serve(settings: AgentSettings, runtime: Path) -> None:
+    await Agent(settings, runtime).run(_ready_fd())
 
 
 def _ready_fd() -> int | None:

@@ -31,7 +31,6 @@ RESPONSE_ARGUMENTS = (
     b"body",
     b"body_size",
     b"timers",
-    b"error",
     b"server",
     b"server_address",
 )
@@ -89,13 +88,12 @@ class Response:
 
     def fill(self, transaction: Transaction, message_bytes: int) -> None:
         """Put the answer into its transaction."""
-        _, status, version, headers, body, size, timers, error, server, address = self.values
+        _, status, version, headers, body, size, timers, server, address = self.values
         transaction.status = code = _int(status)
         transaction.response_version = _bytes(version)
         transaction.response_headers = block = _bytes(headers)
         transaction.response_body = held = _bytes(body)
         transaction.timers = _bytes(timers)
-        transaction.delivery_unsure = error is not None
         transaction.server = _bytes(server)
         transaction.server_address = _bytes(address)
         if transaction.method == b"HEAD" or code in _BODILESS_STATUSES:
@@ -110,7 +108,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """HAProxy is done with a transaction whose whole answer it did not show, or could not be sure to have shown."""
+    """HAProxy is done with a transaction whose whole answer it did not show, or can't be sure to have shown."""
 
     id: bytes
     status: int

@@ -69,6 +69,10 @@ class Pipeline:
     def tick(self, now_ns: int) -> None:
         """End what is overdue; to be called about once a second."""
         self._bound(now_ns)
+        self.count()
+
+    def count(self) -> None:
+        """Bring the counters up to date that the joining keeps."""
         self._status.lost_ends = self._transactions.lost
         self._status.orphan_answers = self._transactions.orphans
 
@@ -90,7 +94,7 @@ class Pipeline:
         if transaction is None:
             return
         self._mirror(transaction)
-        if transaction.response_whole and not transaction.delivery_unsure:
+        if transaction.response_whole:
             self._transactions.close(transaction)
             self.finish(transaction)
 
@@ -99,7 +103,11 @@ class Pipeline:
         if self._submit is None:
             return
         completion = self._order.complete()
-        if not transaction.request_whole:
+        if not transaction.request_headers:
+            transaction.mirror = "not sent: the request passed while the agent was away or busy"
+            self._status.not_mirrored_unseen += 1
+            self._order.finish(completion)
+        elif not transaction.request_whole:
             transaction.mirror = "not sent: the request did not fit the proxy's buffer"
             self._status.not_mirrored_truncated += 1
             self._order.finish(completion)

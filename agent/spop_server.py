@@ -22,7 +22,7 @@ class SpopProtocol(asyncio.Protocol):
         max_frame_size: int,
         sink: Sink,
         failed: Callable[[], None],
-        open_connections: set["SpopProtocol"],
+        open_connections: set[asyncio.Transport],
     ) -> None:
         self._connection = Connection(max_frame_size)
         self._sink = sink
@@ -34,7 +34,7 @@ class SpopProtocol(asyncio.Protocol):
         """Asyncio's."""
         # uvloop's transports have the interface, but not the class.
         self._transport = cast("asyncio.Transport", transport)
-        self._open_connections.add(self)
+        self._open_connections.add(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Asyncio's."""
@@ -53,11 +53,6 @@ class SpopProtocol(asyncio.Protocol):
         if received.close:
             transport.close()
 
-    def close(self) -> None:
-        """End the connection."""
-        if self._transport is not None:
-            self._transport.close()
-
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         """Asyncio's. HAProxy closes idle connections as it likes."""
-        self._open_connections.discard(self)
+        self._open_connections.discard(cast("asyncio.Transport", self._transport))

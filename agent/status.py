@@ -11,10 +11,6 @@ class Status:
     """Requests that HAProxy showed the agent."""
     transactions: int = 0
     """Transactions that ended."""
-    captured: int = 0
-    """Lines written to the capture log."""
-    capture_dropped: int = 0
-    """Transactions that were not written: the queue was full, or the disk refused."""
     mirrored: int = 0
     """Requests that the shadow answered."""
     mirror_failed: int = 0
@@ -23,6 +19,8 @@ class Status:
     """Requests that were not mirrored because the queue was full."""
     not_mirrored_truncated: int = 0
     """Requests that were not mirrored because they did not fit HAProxy's buffer."""
+    not_mirrored_unseen: int = 0
+    """Requests that were not mirrored because they passed while the agent was away or busy."""
     not_mirrored_unanswered: int = 0
     """Requests that were not mirrored because they never reached a node of the primary."""
     bad_requests: int = 0

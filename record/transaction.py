@@ -17,7 +17,6 @@ class Transaction:
         "capture_id",
         "client",
         "client_port",
-        "delivery_unsure",
         "earlier_completions",
         "id",
         "method",
@@ -78,8 +77,6 @@ class Transaction:
         """The node that answered, as HAProxy names it; empty when none did."""
         self.server_address: bytes = b""
         self.answered_ns: int = 0
-        self.delivery_unsure: bool = False
-        """HAProxy reported trouble with one of the events: its news of the end will follow."""
 
         self.termination: bytes = b""
         """HAProxy's two-letter termination state (``%ts``), where its news of the end were needed; ``??``: they never came."""

@@ -30,11 +30,10 @@ def response(
     headers: bytes = b"content-length: 2\r\n\r\n",
     body: bytes = b"{}",
     size: int | None = None,
-    error: int | None = None,
 ) -> Response:
     announced = len(body) if size is None else size
     values: list[Value] = [
-        identifier, status, b"1.1", headers, body, announced, b"0/0/0/1", error, b"node1", b"\x0a\0\0\1",
+        identifier, status, b"1.1", headers, body, announced, b"0/0/0/1", b"node1", b"\x0a\0\0\1",
     ]  # fmt: skip
     return Response(values)
 
@@ -210,9 +209,7 @@ def test_the_news_of_an_end(line: bytes, expected: End | None) -> None:
     assert parse_end(line) == expected
 
 
-events = st.lists(
-    st.tuples(st.sampled_from(("request", "response", "unsure", "end")), st.integers(0, 5)), max_size=60
-)
+events = st.lists(st.tuples(st.sampled_from(("request", "response", "end")), st.integers(0, 5)), max_size=60)
 
 
 @given(events, st.booleans())
@@ -229,8 +226,8 @@ def test_every_transaction_ends_once_whatever_the_order(history: list[tuple[str,
         elif kind == "end":
             ended.update(t.id for t in [transactions.end(end(identifier), 1, 1)] if t is not None)
         else:
-            finished = transactions.response(response(identifier, error=1 if kind == "unsure" else None), 1)
-        if finished is not None and not finished.delivery_unsure:
+            finished = transactions.response(response(identifier), 1)
+        if finished is not None:
             transactions.close(finished)
             ended[finished.id] += 1
         ended.update(t.id for t in transactions.overdue(1))
