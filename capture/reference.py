@@ -56,12 +56,12 @@ def parse_reference(text: str) -> Reference:
         raise InvalidReferenceError(
             "a name has lower-case letters and digits, with '.', '_', '__', '-' or '/' between them"
         )
-    if len(name) > _NAME_LENGTH:
-        raise InvalidReferenceError(f"a name has at most {_NAME_LENGTH} characters")
     if domain is None and re.fullmatch(r"[a-f0-9]{64}", path):
         raise InvalidReferenceError("64 hexadecimal digits are an image's id, not a name")
     if domain in (None, "docker.io", "index.docker.io"):
-        return Reference("docker.io", path if "/" in path else f"library/{path}", tag)
+        domain, path = "docker.io", path if "/" in path else f"library/{path}"
+    if len(f"{domain}/{path}") > _NAME_LENGTH:
+        raise InvalidReferenceError(f"a name has at most {_NAME_LENGTH} characters, its registry included")
     return Reference(str(domain), path, tag)
 
 

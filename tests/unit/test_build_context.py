@@ -76,6 +76,7 @@ def test_which_ca_bundle(tmp_path: Path) -> None:
     "last_stage",
     [
         "COPY host-ca/ /x/",
+        "COPY host-ca/ /x/\nCOPY a /x/",
         "copy ./host-ca/ca-bundle.crt /x/",
         'COPY ["host-ca/", "/x/"]',
         "COPY --chown=1:1 host-ca/ca-bundle.crt a /x/",

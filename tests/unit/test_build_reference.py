@@ -25,6 +25,7 @@ from capture.reference import InvalidReferenceError, Reference, parse_reference
         ("a.b/c_d", Reference("a.b", "c_d", "latest")),
         ("a__b---c", Reference("docker.io", "library/a__b---c", "latest")),
         ("a:_B.c-", Reference("docker.io", "library/a", "_B.c-")),
+        ("team/" + "a" * 240, Reference("docker.io", "team/" + "a" * 240, "latest")),
         ("a:" + "t" * 128, Reference("docker.io", "library/a", "t" * 128)),
     ],
 )
@@ -37,7 +38,7 @@ def test_valid_names(text: str, reference: Reference) -> None:
     [
         "", ":tag", "a:", "A", "a/B", "a:b c", "a b", "a:-b", "a:.b", "a:" + "t" * 129, "-a", "a-", "a_", "a___b", "a..b", "a//b",
         "/a", "a/", "a@sha256:" + "0" * 64, "0" * 64, "a\n", "a:b\n", "ä", "a:ä", "-host.example/a", "host..example/a",
-        "localhost:x/a", "a/" * 127 + "aa" + "a", "https://example.com/a",
+        "localhost:x/a", "docker.io/team/" + "a" * 241, "a" * 238, "https://example.com/a",
     ],
 )  # fmt: skip
 def test_invalid_names(text: str) -> None:

@@ -125,6 +125,30 @@ def test_a_second_one_that_comes_while_it_starts_waits(fake: FakeDaemon) -> None
     assert fake.events == ["start"]
 
 
+def test_one_that_comes_while_it_stops_starts_it_anew(fake: FakeDaemon) -> None:
+    stopping, release = threading.Event(), threading.Event()
+    stop = fake.stop
+
+    def slow_stop() -> None:
+        stopping.set()
+        release.wait(10)
+        stop()
+
+    engine(fake).keep()
+    fake.stop = slow_stop  # type: ignore[method-assign]
+    leaving = threading.Thread(target=engine(fake).stop)
+    coming = threading.Thread(target=engine(fake).keep)
+    leaving.start()
+    stopping.wait(10)
+    coming.start()
+    # Long enough for one that did not wait to find the engine still there.
+    coming.join(0.3)
+    release.set()
+    leaving.join(10)
+    coming.join(10)
+    assert fake.events == ["start", "clean", "stop", "start"]
+
+
 def test_an_engine_that_answers_is_used_as_it_is(fake: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_engine, "engine_answers", lambda: True)
     assert local_engine.run(["sh", "-c", "exit 7"], engine(fake)) == 7
