@@ -5,6 +5,7 @@ free for the test; it travels to the shadow with the request, whose node then an
 """
 
 import asyncio
+import functools
 import gzip
 import itertools
 import socket
@@ -229,7 +230,7 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         self._server.open_connections.discard(self)
         if self._task is not None:
             self._task.cancel()
@@ -328,10 +329,9 @@ class _Connection(asyncio.Protocol):
         if rule.vanish:
             self._transport.close()
             return
-        head, body = render_answer(request.line.split(b" ")[0], rule)
-        self._transport.write(
-            head + (_chunk(body) + b"0\r\n\r\n" if rule.framing == "chunked" and body else body)[: _cut(rule)]
-        )
+        head, body, end = render_answer(request.line.split(b" ")[0], rule)
+        wire = (_chunk(body) if rule.framing == "chunked" else body) + end
+        self._transport.write(head + (wire[: rule.cut] if rule.cut >= 0 else wire))
         self._end_answer(request, rule)
 
     async def _slow_answer(self, request: Recorded, rule: Rule) -> None:
@@ -341,7 +341,7 @@ class _Connection(asyncio.Protocol):
         if rule.vanish:
             self._transport.close()
             return
-        head, body = render_answer(request.line.split(b" ")[0], rule)
+        head, body, end = render_answer(request.line.split(b" ")[0], rule)
         self._transport.write(head)
         size = 1 if rule.trickle else max(1, -(-len(body) // rule.pieces))
         sent = 0
@@ -354,8 +354,8 @@ class _Connection(asyncio.Protocol):
             sent += len(piece)
             if 0 <= rule.cut <= sent:
                 break
-        if rule.framing == "chunked" and body and rule.cut < 0:
-            self._transport.write(b"0\r\n\r\n")
+        if rule.cut < 0:
+            self._transport.write(end)
         self._end_answer(request, rule)
         self._advance()
 
@@ -371,8 +371,9 @@ class _Connection(asyncio.Protocol):
         self._answering = False
 
 
-def render_answer(method: bytes, rule: Rule) -> tuple[bytes, bytes]:
-    """The head, and the body before chunking (empty where the answer to ``method`` has none)."""
+@functools.lru_cache(maxsize=256)
+def render_answer(method: bytes, rule: Rule) -> tuple[bytes, bytes, bytes]:
+    """The head, the body before chunking (empty where the answer to ``method`` has none), and what ends it."""
     body = rule.body()
     lines = [f"HTTP/{rule.version} {rule.status} Status", "X-Node: recording", f"Content-Type: {rule.type}"]
     if rule.gzip:
@@ -381,18 +382,18 @@ def render_answer(method: bytes, rule: Rule) -> tuple[bytes, bytes]:
     lines += [line for line in rule.lines.split("|") if line]
     if rule.close or rule.framing == "close":
         lines.append("Connection: close")
-    bodiless = rule.framing == "none" or rule.status in (204, 304)
+    bodiless = rule.framing == "none" or rule.status in (204, 304) or method == b"HEAD"
     if rule.framing == "length" and rule.status != 204:
         lines.append(f"Content-Length: {len(body)}")
     elif rule.framing == "chunked":
         lines.append("Transfer-Encoding: chunked")
     head = "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n"
-    return head, b"" if bodiless or method == b"HEAD" else body
+    return (
+        head,
+        b"" if bodiless else body,
+        b"0\r\n\r\n" if rule.framing == "chunked" and not bodiless else b"",
+    )
 
 
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-
-
-def _cut(rule: Rule) -> int | None:
-    return rule.cut if rule.cut >= 0 else None

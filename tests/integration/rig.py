@@ -175,6 +175,15 @@ def entries_of(proxy: Proxy, case: str) -> list[Entry]:
     ]
 
 
+def entries_by_case(proxy: Proxy) -> dict[str, list[Entry]]:
+    """The lines of a log by the case that they name."""
+    found: dict[str, list[Entry]] = {}
+    for line in proxy.log_lines():
+        entry = json.loads(line)
+        found.setdefault(case_of(entry), []).append(entry)
+    return found
+
+
 def case_of(entry: Entry) -> str:
     """The case that the entry's request names."""
     return next((h["value"] for h in entry["request"]["headers"] if h["name"].lower() == "x-case"), "")
