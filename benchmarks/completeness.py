@@ -24,6 +24,8 @@ class Outcome:
     """How long after the end all had arrived there; None: never. 0 without a mirror."""
     complete_s: float | None
     """How long after the end everything was complete; None: never."""
+    missing: str = ""
+    """What never became complete."""
 
     @property
     def passed(self) -> bool:
@@ -45,9 +47,13 @@ class Completeness:
         """Wait until everything is complete, or until nothing happens any more, or for a minute."""
         behind = load.requests - (self._shadow.answered - self._before[1]) if self._subject.mirrors else 0
         arrived = self._await_nodes(load)
+        if arrived is None:
+            answered = (self._primary.answered - self._before[0], self._shadow.answered - self._before[1])
+            return Outcome(behind, None, None, f"nodes answered {answered} of {load.requests} requests")
         captured = self._await_captures(load)
-        if arrived is None or captured is None or not self._exact(load):
-            return Outcome(behind, arrived, None)
+        missing = self._missing_lines(load)
+        if captured is None or missing:
+            return Outcome(behind, arrived, None, missing)
         return Outcome(behind, arrived, max(arrived, captured))
 
     def _await_nodes(self, load: Load) -> float | None:
@@ -83,14 +89,13 @@ class Completeness:
                     return None
         return latest
 
-    def _exact(self, load: Load) -> bool:
-        """Whether files and counters agree: nothing lost, nothing doubled."""
+    def _missing_lines(self, load: Load) -> str:
+        """Where files or counters disagree with the load: something was lost or doubled."""
         for proxy, before in zip(self._subject.proxies, self._captured, strict=True):
             now = proxy.captured()
-            if (
-                now.lost != before.lost
-                or now.lines - before.lines != load.requests
-                or proxy.count_lines() != now.lines
-            ):
-                return False
-        return True
+            lines, lost = now.lines - before.lines, now.lost - before.lost
+            if lines != load.requests or lost:
+                return f"{proxy.name}: {lines} of {load.requests} requests captured, {lost} counted as lost"
+            if (written := proxy.count_lines()) != now.lines:
+                return f"{proxy.name}: {written} lines in the files, {now.lines} counted"
+        return ""

@@ -87,6 +87,7 @@ class Bench:
         _, _, low_costs = self._run(subject, low_rate)
         requests = int(first.rate * seconds.burst_s)
         load, outcome, costs = self._run(subject, lambda: closed_loop(subject.url, requests))
+        self.progress(f"    closed loop {load.rate:,.0f} req/s, {_when(outcome)}")
         burst = Burst(load.rate, outcome.behind, outcome.arrived_s, outcome.passed)
         trials: list[Trial] = []
         if outcome.passed:
@@ -116,8 +117,7 @@ class Bench:
     def _trial(self, subject: Subject, rate: float) -> tuple[Trial, Costs]:
         load, outcome, costs = self._run(subject, lambda: paced(subject.url, rate, self.durations.trial_s))
         trial = Trial(rate, load.rate, outcome.passed)
-        after = "never" if outcome.complete_s is None else f"{outcome.complete_s:.1f} s after"
-        self.progress(f"    {rate:,.0f} req/s asked, {load.rate:,.0f} achieved, complete {after}")
+        self.progress(f"    {rate:,.0f} req/s asked, {load.rate:,.0f} achieved, {_when(outcome)}")
         return trial, costs
 
     def _run(self, subject: Subject, run: Callable[[], Load]) -> tuple[Load, Outcome, Costs]:
@@ -132,3 +132,9 @@ class Bench:
             for name, usage in accounting.usage().items()
         }
         return load, outcome, costs
+
+
+def _when(outcome: Outcome) -> str:
+    if outcome.complete_s is None:
+        return f"never complete: {outcome.missing}"
+    return f"complete {outcome.complete_s:.1f} s after"

@@ -47,7 +47,8 @@ class Images:
 class CapturingProxy:
     """One of our containers."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, name: str, container: Container) -> None:
+        self.name = name
         self._container = container
 
     def captured(self) -> Captured:
@@ -99,7 +100,7 @@ def capture_only(
         engine, images.primary, port, node, {**environment, "CAPTURE_SHADOW_HAPROXY": ""}
     ) as container:
         groups = _groups(container, "primary ")
-        yield Subject(port, lambda: groups, proxies=(CapturingProxy(container),))
+        yield Subject(port, lambda: groups, proxies=(CapturingProxy("primary", container),))
 
 
 @contextmanager
@@ -117,7 +118,7 @@ def capture_and_mirror(
         _proxy(engine, images.primary, ports[0], nodes[0], to_shadow) as primary,
     ):
         groups = {**_groups(primary, "primary "), **_groups(shadow, "shadow ")}
-        proxies = (CapturingProxy(primary), CapturingProxy(shadow))
+        proxies = (CapturingProxy("primary", primary), CapturingProxy("shadow", shadow))
         yield Subject(ports[0], lambda: groups, mirrors=True, proxies=proxies)
 
 

@@ -19,6 +19,9 @@ class Captured:
 class Proxy(Protocol):
     """A proxy that captures."""
 
+    name: str
+    """Role: primary or shadow."""
+
     def captured(self) -> Captured:
         """What its agent says."""
 
