@@ -50,12 +50,19 @@ class Group(_Ending, click.Group):
 
 
 def repeat_flags(arguments: Sequence[str], flags: set[str]) -> list[str]:
-    """``--nodes a b`` as ``--nodes a --nodes b``, for every flag of ``flags``; a value does not start with ``-``."""
+    """``--nodes a b`` as ``--nodes a --nodes b``, for every flag of ``flags``; a value does not start with ``-``.
+
+    Raises:
+        click.BadOptionUsage: such a flag has no value.
+    """
     repeated: list[str] = []
     current: str | None = None
     has_value = False
     for argument in arguments:
         if argument.startswith("-"):
+            if current is not None and not has_value:
+                # click would take the next flag for the value.
+                raise click.BadOptionUsage(current, f"Option '{current}' requires an argument.")
             flag, equals, _ = argument.partition("=")
             current = flag if flag in flags else None
             has_value = bool(equals)

@@ -19,7 +19,7 @@ def workspace(tmp_path: Path) -> Path:
 
 def invoke(workspace: Path, arguments: str, **environment: str) -> Result:
     """The command with ``arguments``, rendering only."""
-    words = [*arguments.split(), "--workspace", str(workspace), "--dry-run"]
+    words = ["--workspace", str(workspace), "--dry-run", *arguments.split()]
     return CliRunner().invoke(main, words, env=environment)
 
 
@@ -151,6 +151,14 @@ BAD_INPUT = {
     "program that is not executable": (
         f"{PRIMARY} {SHADOW} --mirror-agent spoa-mirror --spoa-mirror-binary /etc/passwd",
         "'/etc/passwd' is not executable",
+    ),
+    "flag without a value": (
+        "--primary-nodes --internal-port 80",
+        "Option '--primary-nodes' requires an argument",
+    ),
+    "last flag without a value": (
+        "--shadow-nodes a:1 --primary-nodes",
+        "Option '--primary-nodes' requires an argument",
     ),
     "unknown option": (f"{PRIMARY} --primary-node a:1", "No such option '--primary-node'"),
     "argument": (f"x {PRIMARY}", "unexpected extra argument"),

@@ -1,5 +1,6 @@
 """Several values after one flag."""
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,5 +27,8 @@ def test_the_flag_is_repeated_before_every_further_value(given_words: list[str],
 
 @given(st.lists(st.sampled_from(["--n", "--m", "--one", "a", "b"])))
 def test_repeating_twice_changes_nothing_more(words: list[str]) -> None:
-    once = repeat_flags(words, {"--n", "--m"})
+    try:
+        once = repeat_flags(words, {"--n", "--m"})
+    except click.BadOptionUsage:
+        return
     assert repeat_flags(once, {"--n", "--m"}) == once
