@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -29,6 +30,8 @@ _SILENCE_S = 600
 _REGISTRY_S = 10
 
 
+# The engine colours what a step writes to stderr.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _GET_ONE = (
     "start Docker (docs.docker.com/get-docker), or point DOCKER_HOST at an engine, e.g. unix:///run/docker.sock; "
     "as root on Debian or Ubuntu: python3 -m capture.local_engine run -- COMMAND"
@@ -231,7 +234,7 @@ def _explanation(error: docker.errors.APIError) -> str:
 def _follow_build(events: Iterator[Any], on_line: Callable[[str], None]) -> str:
     image: str | None = None
     for event in events:
-        for line in str(event.get("stream") or event.get("status") or "").splitlines():
+        for line in _COLOUR.sub("", event.get("stream") or event.get("status") or "").splitlines():
             if line.strip():
                 on_line(line.rstrip())
         if "error" in event:
