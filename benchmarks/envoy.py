@@ -4,40 +4,64 @@ That is: no circuit breakers, no request ids, no dynamic statistics, no statisti
 """
 
 import json
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.host_process import running
+from benchmarks.containers import container, processes
 from benchmarks.node import ClusterNode
-from benchmarks.processes import session_processes
 from benchmarks.subject import Subject
+from capture.engine import BuildError, Engine
+from capture.errors import ExitCode, UserError
 
 _UNLIMITED = 1_000_000_000
 _FILTERS = "type.googleapis.com/envoy.extensions.filters"
 
 
+_DOCKERFILE = """ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+COPY envoy /usr/local/bin/envoy
+"""
+
+
+@contextmanager
+def envoy_image(engine: Engine, base: str, binary: Path, folder: Path) -> Iterator[str]:
+    """An image with Envoy in it on top of ours, removed in the end; ``folder`` is made."""
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(_DOCKERFILE)
+    shutil.copy(binary, folder / "envoy")
+    (folder / "envoy").chmod(0o755)
+    name = f"capture-bench-{secrets.token_hex(4)}-envoy"
+    lines: list[str] = []
+    try:
+        engine.build(folder, tag=name, arguments={"BASE_IMAGE": base}, on_line=lines.append)
+    except BuildError as error:
+        raise UserError(
+            f"the image with Envoy can't be built: {error}",
+            hint="its output is above",
+            exit_code=ExitCode.BUILD_FAILED,
+            detail="\n".join(lines[-15:]),
+        ) from error
+    try:
+        yield name
+    finally:
+        engine.remove_image(name)
+
+
 @contextmanager
 def envoy(
-    binary: Path, folder: Path, port: int, primary: ClusterNode, shadow: ClusterNode, concurrency: int
+    engine: Engine, image: str, port: int, primary: ClusterNode, shadow: ClusterNode, concurrency: int
 ) -> Iterator[Subject]:
-    """Run it with so many worker threads; its files go to ``folder``, which is made."""
-    folder.mkdir()
-    config = folder / "envoy.json"
-    config.write_text(json.dumps(configuration(port, primary.port, shadow.port), indent=2))
-    command = [
-        str(binary),
-        "-c",
-        str(config),
-        "--concurrency",
-        str(concurrency),
-        "--disable-hot-restart",
-        "-l",
-        "warning",
-    ]
-    with running(command, folder / "envoy.log", port) as pid:
-        yield Subject(port, lambda: {"Envoy": session_processes(pid)}, mirrors=True)
+    """Run it with so many worker threads."""
+    settings = {"ENVOY": json.dumps(configuration(port, primary.port, shadow.port))}
+    options = f"--concurrency {concurrency} --disable-hot-restart -l warning"
+    command = ("sh", "-c", f'echo "$ENVOY" > /tmp/envoy.json && exec envoy -c /tmp/envoy.json {options}')
+    with container(engine, image, port, settings, command) as started:
+        found = processes(started, {"envoy": "Envoy"})
+        yield Subject(port, lambda: found, mirrors=True)
 
 
 def configuration(port: int, primary: int, shadow: int) -> dict[str, Any]:

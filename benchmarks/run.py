@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.environment import environment
-from benchmarks.envoy import envoy
+from benchmarks.envoy import envoy, envoy_image
 from benchmarks.host_process import free_ports
 from benchmarks.measure import QUICK, Bench, Durations, Measured
 from benchmarks.node import cluster_node
@@ -87,8 +87,11 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
             console.detail,
         )
         found = environment(engine, images.primary, binary)
-        parts = _Subjects(engine, images, bench, ports, folder, settings.environment, binary)
+        parts = _Subjects(engine, images, bench, ports, settings.environment)
         if binary is not None:
+            parts.envoy_image = stack.enter_context(
+                envoy_image(engine, images.primary, binary, folder / "envoy")
+            )
             parts.concurrency = _best_concurrency(bench, parts, console)
             found["envoy concurrency"] = str(parts.concurrency)
         quiet = QuietMachine(_PATIENCE_S)
@@ -120,17 +123,14 @@ class _Subjects:
         images: Images,
         bench: Bench,
         ports: list[int],
-        folder: Path,
         environment: Mapping[str, str],
-        envoy_binary: Path | None,
     ) -> None:
         self._engine = engine
         self._images = images
         self._bench = bench
         self._ports = ports
-        self._folder = folder
         self._environment = environment
-        self._envoy = envoy_binary
+        self.envoy_image = ""
         self.concurrency = 1
         """Envoy's worker threads."""
 
@@ -145,19 +145,9 @@ class _Subjects:
             MIRROR: lambda: capture_and_mirror(
                 engine, images, (ports[4], ports[5]), (primary, shadow), self._environment
             ),
-            ENVOY: self.start_envoy,
+            ENVOY: lambda: envoy(engine, self.envoy_image, ports[6], primary, shadow, self.concurrency),
         }
         return starts[name]()
-
-    @contextmanager
-    def start_envoy(self) -> Iterator[Subject]:
-        """Run Envoy with `concurrency`."""
-        assert self._envoy is not None
-        folder = self._folder / f"envoy-{secrets.token_hex(4)}"
-        with envoy(
-            self._envoy, folder, self._ports[6], self._bench.primary, self._bench.shadow, self.concurrency
-        ) as subject:
-            yield subject
 
     @contextmanager
     def _direct(self) -> Iterator[Subject]:
@@ -169,7 +159,7 @@ def _best_concurrency(bench: Bench, parts: _Subjects, console: Console) -> int:
     rates = {}
     for concurrency in sorted({1, len(os.sched_getaffinity(0))}):
         parts.concurrency = concurrency
-        with parts.start_envoy() as subject:
+        with parts.start(ENVOY) as subject:
             rates[concurrency] = bench.burst(subject)
     best = max(rates, key=lambda concurrency: rates[concurrency])
     tried = ", ".join(f"{concurrency}: {rate:,.0f} req/s" for concurrency, rate in rates.items())
