@@ -94,8 +94,9 @@ def with_step(command: Command, role: str, step: str) -> None:
 
 
 def test_it_prints_what_the_readme_says_and_again_uses_the_cache(
-    docker_engine: Engine, command: Command
+    docker_engine: Engine, changed_checkout: Command
 ) -> None:
+    command = changed_checkout
     first = command.run()
     assert first.stdout.splitlines() == command.output()
     assert first.returncode == 0
@@ -103,9 +104,10 @@ def test_it_prints_what_the_readme_says_and_again_uses_the_cache(
     assert None not in ids
     assert ids[0] != ids[1]
 
-    # Other times, modes and folder, as in another checkout: none of them is part of the image.
-    for path in command.workspace.rglob("*"):
+    # Other times and another umask, as in another checkout: neither is part of the image.
+    for path in command.repository.rglob("*"):
         path.touch()
+        path.chmod(path.stat().st_mode & 0o700)
     second = command.run("--quiet")
     assert second.stdout.splitlines() == command.output()
     assert second.stderr == ""
