@@ -161,6 +161,14 @@ class RawClient:
         body, complete = self._body(method, head) if head else (b"", False)
         return Answer(tuple(interim), head, body, complete, first_byte_s, time.monotonic())
 
+    def answer_or_interim(self, method: str = "GET") -> Answer:
+        """Read one answer, or stop after an interim one: then the rest of it is empty."""
+        while b"\r\n\r\n" not in self._buffer and self._more():
+            pass
+        if self._buffer.startswith(b"HTTP/1.1 1"):
+            return Answer((self._head(),), b"", b"", False, 0, 0)
+        return self.answer(method)
+
     def exchange(self, request: Request) -> Answer:
         """Send a request and read its answer."""
         self.send(request.wire)

@@ -171,8 +171,13 @@ def entries_of(proxy: Proxy, case: str) -> list[Entry]:
         for line in proxy.log_lines()
         if mark in line
         for entry in [json.loads(line)]
-        if case_of(entry) == case
+        if is_about(entry, case)
     ]
+
+
+def is_about(entry: Entry, case: str) -> bool:
+    """Whether the request names ``case`` in its header or as its query."""
+    return case in (case_of(entry), entry["request"]["url"].rpartition("?")[2])
 
 
 def entries_by_case(proxy: Proxy) -> dict[str, list[Entry]]:
@@ -229,3 +234,20 @@ def open_rig(
         )
         reference = stack.enter_context(setting.reference(nodes[2].node, timeouts))
         yield Rig(thread, nodes[0], nodes[1], primary, shadow, nodes[2], reference)
+
+
+_FIND_AGENT = """
+for process in /proc/[0-9]*; do
+    if tr '\\0' ' ' < "$process/cmdline" 2>/dev/null | grep -q '^python3 -m agent '; then echo "${process#/proc/}"; fi
+done
+"""
+
+
+def agent_pid(proxy: Proxy) -> str:
+    """The agent's process in the container; empty while there is none."""
+    return proxy.exec("sh", "-c", _FIND_AGENT).strip()
+
+
+def signal_agent(proxy: Proxy, signal: str) -> None:
+    """Send a signal to the agent, which runs."""
+    proxy.exec("sh", "-c", f"kill -{signal} {agent_pid(proxy)}")

@@ -1,0 +1,131 @@
+"""50,000 requests from 32 connections: none lost, none doubled, none too early on the shadow."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from capture.engine import Engine
+from tests.integration.load_client import Load, run_load
+from tests.integration.proxies import Images, Proxy
+from tests.integration.recording_server import Recorded
+from tests.integration.rig import Rig, Setting, open_rig, poll, status_of
+
+REQUESTS = 50_000
+CONNECTIONS = 32
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A load, and what was found of it on both sides."""
+
+    load: Load
+    at_primary: list[Recorded]
+    at_shadow: list[Recorded]
+    primary_ids: dict[str, str]
+    """Path -> ``_id``, of the capture log."""
+    shadow_ids: dict[str, str]
+    primary_lines: int
+    shadow_lines: int
+    status: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def rig(docker_engine: Engine, images: Images, network: str, session_id: str) -> Iterator[Rig]:
+    with open_rig(Setting(docker_engine, images, network, session_id)) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def finished(rig: Rig) -> Finished:
+    load = rig.loop_thread.run(run_load(rig.primary.address, REQUESTS, CONNECTIONS), 200)
+    poll(
+        "all requests to be mirrored and captured",
+        lambda: (
+            status_of(rig.primary)["waiting_for_shadow"] == 0
+            and status_of(rig.shadow)["captured"] >= REQUESTS
+        ),
+        60,
+        0.2,
+    )
+    primary, shadow = logged(rig.primary), logged(rig.shadow)
+    return Finished(
+        load,
+        [request for request in rig.primary_node.requests if b"/load/" in request.line],
+        [request for request in rig.shadow_node.requests if b"/load/" in request.line],
+        dict(primary),
+        dict(shadow),
+        len(primary),
+        len(shadow),
+        status_of(rig.primary),
+    )
+
+
+def logged(proxy: Proxy) -> list[tuple[str, str]]:
+    """Path and ``_id`` of every line."""
+    entries = [json.loads(line) for line in proxy.log_lines()]
+    return [(entry["request"]["url"].removeprefix("http://load.test"), entry["_id"]) for entry in entries]
+
+
+def test_no_client_sees_an_error(finished: Finished) -> None:
+    assert finished.load.errors == []
+    assert len(finished.load.exchanges) == REQUESTS
+
+
+def test_every_request_is_once_in_both_logs_and_pairs_up(finished: Finished) -> None:
+    assert (finished.primary_lines, finished.shadow_lines) == (REQUESTS, REQUESTS)
+    assert finished.primary_ids.keys() == finished.load.exchanges.keys()
+    assert len(set(finished.primary_ids.values())) == REQUESTS
+    assert finished.shadow_ids == finished.primary_ids
+
+
+def test_every_request_arrives_once_at_both_nodes(finished: Finished) -> None:
+    for requests in (finished.at_primary, finished.at_shadow):
+        assert len(requests) == REQUESTS
+        assert {request.target.decode() for request in requests} == finished.load.exchanges.keys()
+
+
+def test_counters_tell_the_same(finished: Finished) -> None:
+    status = finished.status
+    assert {
+        name: status[name] for name in ("requests", "transactions", "captured", "mirrored")
+    } == dict.fromkeys(("requests", "transactions", "captured", "mirrored"), REQUESTS)
+    troubles = {
+        name: count
+        for name, count in status.items()
+        if name.startswith(("mirror_", "not_", "lost", "orphan", "proto"))
+    }
+    assert not any(troubles.values()), troubles
+
+
+def test_shadow_gets_each_clients_requests_in_its_order_one_at_a_time(finished: Finished) -> None:
+    by_client: dict[bytes, list[Recorded]] = {}
+    for request in sorted(finished.at_shadow, key=lambda request: request.started):
+        by_client.setdefault(request.target.split(b"/")[2], []).append(request)
+    assert len(by_client) == CONNECTIONS
+    for requests in by_client.values():
+        numbers = [int(request.target.rpartition(b"/")[2]) for request in requests]
+        assert numbers == list(range(len(requests)))
+        for earlier, later in itertools.pairwise(requests):
+            assert earlier.finished < later.started, (earlier, later)
+
+
+def test_shadow_starts_nothing_before_what_had_been_answered_when_it_was_sent(finished: Finished) -> None:
+    """Causal order across clients: whatever any client had the answer to when a request was sent, the shadow has finished before."""
+    on_shadow = {request.target.decode(): request for request in finished.at_shadow}
+    moments = sorted(
+        [(exchange.sent, "sent", path) for path, exchange in finished.load.exchanges.items()]
+        + [(exchange.answered, "answered", path) for path, exchange in finished.load.exchanges.items()]
+    )
+    last_finished = 0
+    for _, what, path in moments:
+        if what == "answered":
+            last_finished = max(last_finished, on_shadow[path].finished)
+        else:
+            assert last_finished < on_shadow[path].started, f"{path} was started on the shadow too early"
+    # What overlapped on the primary may overlap on the shadow, and does: otherwise this would have tested nothing.
+    by_start = sorted(finished.at_shadow, key=lambda request: request.started)
+    assert len({request.connection for request in by_start}) > 1
