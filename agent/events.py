@@ -4,6 +4,7 @@ The arguments' order is that of ``templates/capture.spoe.cfg.j2``, the end's fie
 ``templates/haproxy.cfg.j2``.
 """
 
+import ipaddress
 from dataclasses import dataclass
 
 from agent.spop.errors import INVALID, SpopError
@@ -155,6 +156,15 @@ def take_capture_id(transaction: Transaction) -> None:
     end = block.find(b"\r\n", start + 2)
     transaction.capture_id = block[start + len(_CAPTURE_ID_LINE) : end]
     transaction.request_headers = block[:start] + block[end:]
+
+
+def pack_address(text: bytes) -> tuple[bytes, int]:
+    """HAProxy's ``%ci:%cp`` as the 4 or 16 bytes of the address, and the port; (b"", 0) for what is no address."""
+    host, _, port = text.decode("latin-1").rpartition(":")
+    try:
+        return ipaddress.ip_address(host).packed, int(port)
+    except ValueError:
+        return b"", 0
 
 
 def _fits(block: bytes, body: bytes, url: Value, message_bytes: int) -> bool:

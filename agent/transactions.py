@@ -6,7 +6,7 @@ those never come, by its age or because memory for open transactions is used up.
 
 from collections import OrderedDict
 
-from agent.events import End, Request, Response, take_capture_id
+from agent.events import End, Request, Response, pack_address, take_capture_id
 from record.transaction import Transaction
 
 LOST = b"??"
@@ -88,6 +88,7 @@ class Transactions:
             transaction.arrived_ns, transaction.arrived_us = now_ns, now_us
             transaction.method, transaction.url = event.method, event.url
             transaction.request_version = event.version.removeprefix(b"HTTP/")
+            transaction.client, transaction.client_port = pack_address(event.client)
             self._open[event.id] = transaction
             self.held_bytes += transaction.held_bytes
         if not transaction.answered_ns:

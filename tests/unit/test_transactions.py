@@ -92,6 +92,7 @@ def test_an_end_of_a_request_that_was_never_shown_is_a_transaction_too() -> None
     ended = open_transactions().end(end(b"1", status=-1, termination=b"CR"), 30, 40)
     assert ended is not None
     assert (ended.method, ended.url, ended.request_version, ended.status) == (b"POST", b"/i/_doc", b"1.1", 0)
+    assert (ended.client, ended.client_port) == (b"\x7f\0\0\1", 99)
     assert not ended.request_whole
 
 
