@@ -23,19 +23,27 @@ _quote: Callable[[str], str] = vars(json.encoder)["encode_basestring"]
 
 # Why a transaction without a whole answer ended (configuration manual, 8.5 "Session state at disconnection", first letter).
 _CAUSES = {
-    "-": "the proxy answered",
+    "-": "the agent was not shown the answer",
     "C": "the client went away",
     "c": "the client was silent for too long",
     "S": "the node went away or refused",
     "s": "the node was silent for too long",
-    "P": "the proxy refused the request",
+    "P": "the proxy refused the request or the answer",
     "L": "the proxy answered",
     "R": "the proxy ran out of resources",
     "I": "the proxy failed",
     "D": "the node was taken out of service",
+    "U": "a better node came back",
     "K": "the proxy was told to end it",
     "?": "the proxy never told",
 }
+
+# Stands in URLs for the host that a client did not name (HTTP/1.0); RFC 2606 keeps the name free.
+_NO_HOST = "unknown.invalid"
+
+# What HAProxy tells of times is believed within these: 2^31 ms, and the year 9999.
+_LATEST_MS = 2**31
+_LATEST_US = 253_402_300_799_999_999
 
 # Header blocks up to this size are remembered.
 _REMEMBERED_BYTES = 2048
@@ -46,12 +54,13 @@ class EntryWriter:
 
     Args:
         cluster: ``primary`` or ``shadow``.
-        redacted: names, in lower case, of the headers whose values are kept out of the record.
+        redacted: names of the headers whose values are kept out of the record.
     """
 
     def __init__(self, cluster: str, redacted: frozenset[str]) -> None:
         self._cluster = _quote(cluster)
-        self._redacted = redacted
+        self._redacted = frozenset(name.lower() for name in redacted)
+        self._location_is_shown = "location" not in self._redacted
         # Clients and nodes repeat their header blocks: the text is made once for each. Bounded in number and size.
         self._remembered = functools.lru_cache(maxsize=2048)(self._fields_of)
 
@@ -60,15 +69,15 @@ class EntryWriter:
         t = transaction
         timers = _timers(t.timers)
         send, connect, wait, receive = timings_us(t, timers)
-        started = t.received_us - max(timers[0], 0) * 1000 if t.received_us else t.arrived_us
+        started = _started_us(t, timers)
+        connection = f'"connection":"{t.client_port}",' if t.client_port else ""
         return (
             f'{{"startedDateTime":"{_second(started // 1_000_000)}.{started % 1_000_000:06d}Z",'
             f'"time":{_ms(send + max(connect, 0) + wait + receive)},'
             f'"request":{self._request(t)},"response":{self._response(t)},"cache":{{}},'
             f'"timings":{{"blocked":-1,"dns":-1,"connect":{_ms(connect) if connect >= 0 else "-1"},"ssl":-1,'
             f'"send":{_ms(send)},"wait":{_ms(wait)},"receive":{_ms(receive)}}},'
-            f'"serverIPAddress":"{_address(t.server_address)}","connection":"{t.client_port}",'
-            f'"_id":{_text(t.capture_id)},"_cluster":{self._cluster},'
+            f'{_server(t.server_address)}{connection}"_id":{_text(t.capture_id)},"_cluster":{self._cluster},'
             f'"_client":"{_address(t.client)}","_node":{_text(t.server)}{_marks(t)}}}\n'
         ).encode()
 
@@ -78,14 +87,19 @@ class EntryWriter:
             self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
         )
         target = t.url.decode("latin-1")
-        url = target if target.startswith(("http://", "https://")) else f"http://{headers.host}{target}"
+        if target.startswith("/"):
+            url, mark = f"http://{headers.host or _NO_HOST}{target}", ""
+        else:
+            url, mark = _absolute(t.method, target, headers.host), f',"_target":{_quote(target)}'
         body = _post_data(t, headers) if t.request_body else ""
         # "METHOD URL HTTP/1.1\r\n"; the block has the empty line. -1: not known (HAR 1.2, "request").
-        size = len(t.method) + len(t.url) + 12 + len(block) if block else -1
+        size, body_size = -1, -1
+        if block:
+            size, body_size = len(t.method) + len(t.url) + 12 + len(block), t.request_body_bytes
         return (
-            f'{{"method":{_text(t.method)},"url":{_quote(url)},"httpVersion":"{_version(t.request_version)}",'
+            f'{{"method":{_text(t.method)},"url":{_quote(url)},"httpVersion":{_version(t.request_version)},'
             f'"cookies":[],"headers":{fields},"queryString":{_query(target) if "?" in target else "[]"},{body}'
-            f'"headersSize":{size},"bodySize":{t.request_body_bytes}}}'
+            f'"headersSize":{size},"bodySize":{body_size}{mark}}}'
         )
 
     def _response(self, t: Transaction) -> str:
@@ -94,12 +108,15 @@ class EntryWriter:
             self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
         )
         phrase = _phrase(t.status)
-        # "HTTP/1.1 200 PHRASE\r\n"
-        size = 15 + len(phrase) + len(block) if block else -1
+        # "HTTP/1.1 200 PHRASE\r\n"; -1: not known, for nobody showed the answer (HAR 1.2, "response").
+        size, body_size = -1, -1
+        if t.answered_ns:
+            size, body_size = 15 + len(phrase) + len(block), t.response_body_bytes
+        location = headers.location if self._location_is_shown else ""
         return (
-            f'{{"status":{t.status},"statusText":"{phrase}","httpVersion":"{_version(t.response_version)}",'
+            f'{{"status":{t.status},"statusText":"{phrase}","httpVersion":{_version(t.response_version)},'
             f'"cookies":[],"headers":{fields},"content":{_content(t, wire, headers)},'
-            f'"redirectURL":{_quote(headers.location)},"headersSize":{size},"bodySize":{t.response_body_bytes}}}'
+            f'"redirectURL":{_quote(location)},"headersSize":{size},"bodySize":{body_size}}}'
         )
 
     def _fields_of(self, block: bytes) -> tuple[Headers, str]:
@@ -137,24 +154,36 @@ def _content(t: Transaction, wire: bytes, headers: Headers) -> str:
 def timings_us(t: Transaction, timers: tuple[int, int, int, int, int]) -> tuple[int, int, int, int]:
     """HAR's send, connect, wait and receive in microseconds; connect is -1 when no connection was made.
 
-    ``send`` is the client's time to send its request, from HAProxy's ``%TR`` and the wait for the body; ``connect`` is ``%Tc``;
-    ``wait`` is the node's time until the answer's first byte, and ``receive`` what is left until the agent had the answer.
+    ``send`` is the client's time to send its request, HAProxy's ``%TR``; ``connect`` is ``%Tc``;
+    ``wait`` is the node's time until the answer's first byte, and ``receive`` what is left until the agent had the answer, or
+    until HAProxy's ``%Ta`` when the answer went on after that.
     """
-    send = max(timers[0], 0) * 1000
-    if t.received_us:
-        send += max(t.arrived_us - t.received_us, 0)
+    # %TR counts the wait for the body too, but in whole milliseconds.
+    send = max(timers[0] * 1000, t.arrived_us - t.received_us if t.received_us else 0, 0)
     connect = timers[2] * 1000 if timers[2] >= 0 else -1
+    total = timers[4] * 1000
     if not t.answered_ns:
-        # Nothing but HAProxy's total is known of what came after the request.
-        return send, connect, max(timers[4] * 1000 - send - max(connect, 0), 0) if timers[4] >= 0 else 0, 0
-    phase = (t.answered_ns - t.arrived_ns) // 1000
+        # Nothing but HAProxy's total is known of what came after the request, if anything did (%Tw).
+        rest = max(total - send - max(connect, 0), 0)
+        return (send + rest, connect, 0, 0) if timers[1] < 0 else (send, connect, rest, 0)
+    phase = max((t.answered_ns - t.arrived_ns) // 1000, 0)
     connect = min(connect, phase)
     rest = phase - max(connect, 0)
-    # %Tr is cut to whole milliseconds: a difference under 2 ms says nothing.
+    # HAProxy's times are cut to whole milliseconds: a difference under 2 ms says nothing.
     receive = rest - timers[3] * 1000
     if timers[3] < 0 or receive < 2000:
         receive = 0
-    return send, connect, rest - receive, receive
+    after = total - send - phase
+    return send, connect, rest - receive, receive + after if after >= 2000 else receive
+
+
+def _started_us(t: Transaction, timers: tuple[int, int, int, int, int]) -> int:
+    """When HAProxy had the request's first byte, in microseconds since 1970."""
+    if 0 < t.received_us <= _LATEST_US:
+        # %TR less the wait for the body, which came after ``received_us``.
+        return t.received_us - max(timers[0] * 1000 - max(t.arrived_us - t.received_us, 0), 0)
+    # Nothing but the end of it was told: that was when it "arrived".
+    return t.arrived_us if t.request_headers else t.arrived_us - max(timers[4], 0) * 1000
 
 
 @functools.lru_cache(maxsize=4096)
@@ -164,6 +193,8 @@ def _timers(text: bytes) -> tuple[int, int, int, int, int]:
         values = [int(value) for value in text.split(b"/")]
     except ValueError:
         values = []
+    if len(values) > 5 or any(value > _LATEST_MS for value in values):
+        values = []
     values += [-1] * (5 - len(values))
     return values[0], values[1], values[2], values[3], values[4]
 
@@ -172,14 +203,14 @@ def _marks(t: Transaction) -> str:
     """The fields that are there only when there is something to say."""
     marks = ""
     if not t.request_whole or not t.response_whole:
-        cut = [] if t.request_whole else ["request"]
+        cut = [] if t.request_whole else ['"request"']
         if t.answered_ns and not t.response_whole:
-            cut.append("response")
+            cut.append('"response"')
         if cut:
-            marks += f',"_truncated":{json.dumps(cut)}'
+            marks += f',"_truncated":[{",".join(cut)}]'
     if t.termination:
         state = t.termination.decode("latin-1")
-        cause = "" if t.answered_ns else _CAUSES.get(state[0], "")
+        cause = "" if t.answered_ns else _cause(state, t)
         marks += f',"_termination":{{"state":{_quote(state)},"cause":{_quote(cause)}}}'
         if t.bytes_to_client:
             marks += f',"_bytesToClient":{t.bytes_to_client}'
@@ -191,7 +222,14 @@ def _marks(t: Transaction) -> str:
 def _query(target: str) -> str:
     query = target.partition("?")[2]
     pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="replace")
-    return json.dumps([{"name": name, "value": value} for name, value in pairs], ensure_ascii=False)
+    shown = [f'{{"name":{_quote(name)},"value":{_quote(value)}}}' for name, value in pairs]
+    return f"[{','.join(shown)}]"
+
+
+def _cause(state: str, t: Transaction) -> str:
+    if state[:1] == "-" and _timers(t.timers)[3] >= 0:
+        return "the node answered; the agent did not see the answer"
+    return _CAUSES.get(state[:1], "")
 
 
 @functools.lru_cache(maxsize=8192)
@@ -201,14 +239,23 @@ def _ms(us: int) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _version(version: bytes) -> str:
-    return f"HTTP/{version.decode('latin-1')}" if version else ""
+    return _quote(f"HTTP/{version.decode('latin-1')}" if version else "")
+
+
+def _absolute(method: bytes, target: str, host: str) -> str:
+    """The URL that a request target other than a path stands for (RFC 9112 3.2 and 3.3)."""
+    if target[:8].lower().startswith(("http://", "https://")):
+        return target
+    if method == b"CONNECT":
+        return f"http://{target}"
+    return f"http://{host or _NO_HOST}" if target == "*" else f"http://{host or _NO_HOST}/{target}"
 
 
 def _text(value: bytes) -> str:
     return _quote(value.decode("latin-1"))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _phrase(status: int) -> str:
     """HAProxy does not tell the node's phrase, and nobody may rely on it (RFC 9112 4): the standard one."""
     try:
@@ -222,6 +269,13 @@ def _address(packed: bytes) -> str:
     if len(packed) == 4:
         return socket.inet_ntop(socket.AF_INET, packed)
     return socket.inet_ntop(socket.AF_INET6, packed) if len(packed) == 16 else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _server(packed: bytes) -> str:
+    """HAR wants these fields left out when they are not known."""
+    address = _address(packed)
+    return f'"serverIPAddress":"{address}",' if address else ""
 
 
 @functools.lru_cache(maxsize=16)

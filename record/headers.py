@@ -1,10 +1,13 @@
 """A block of header field lines, read once: what the record and the agent need to know of it."""
 
 import functools
+import re
 from dataclasses import dataclass
 
 # Blocks up to this size are remembered (clients repeat theirs); larger ones are read anew, so the memory is bounded.
 _REMEMBERED_BYTES = 2048
+
+_LENGTH = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class Headers:
     chunked: bool
     content_type: str
     content_encoding: str
+    """In lower case; of repeated fields all, in the order in which they were applied (RFC 9110 5.3)."""
     host: str
     location: str
 
@@ -33,13 +37,14 @@ def _parse(block: bytes) -> Headers:
         if colon:
             fields.append((name.lower(), value.strip(" \t")))
     first = dict(reversed(fields))
+    codings = [value for name, value in fields if name == "content-encoding"]
     length = first.get("content-length", "")
     return Headers(
         fields=tuple(fields),
-        content_length=int(length) if length.isdigit() else None,
+        content_length=int(length) if _LENGTH.fullmatch(length) else None,
         chunked="chunked" in first.get("transfer-encoding", "").lower(),
         content_type=first.get("content-type", ""),
-        content_encoding=first.get("content-encoding", "").lower(),
+        content_encoding=", ".join(codings).lower(),
         host=first.get("host", ""),
         location=first.get("location", ""),
     )
