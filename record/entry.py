@@ -23,7 +23,7 @@ _quote: Callable[[str], str] = vars(json.encoder)["encode_basestring"]
 
 # Why a transaction without a whole answer ended (configuration manual, 8.5 "Session state at disconnection", first letter).
 _CAUSES = {
-    "-": "the agent was not shown the answer",
+    "-": "the proxy answered",
     "C": "the client went away",
     "c": "the client was silent for too long",
     "S": "the node went away or refused",

@@ -187,6 +187,7 @@ def test_ipv6_addresses() -> None:
         (b"UD", 502, b"0/0/1/-1/250", "a better node came back"),
         (b"KH", 502, b"0/0/1/-1/250", "the proxy was told to end it"),
         (b"--", 200, b"0/0/1/20/250", "the node answered; the agent did not see the answer"),
+        (b"--", 200, b"0/-1/-1/-1/250", "the proxy answered"),
         (b"??", 0, b"", "the proxy never told"),
     ],
 )
