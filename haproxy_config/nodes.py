@@ -40,7 +40,9 @@ class Node:
     def is_loopback(self) -> bool:
         """Whether the address means the machine (or the container) that uses it."""
         if self.is_ip:
-            return ipaddress.ip_address(self.host).is_loopback
+            address = ipaddress.ip_address(self.host)
+            # 0.0.0.0 and :: connect to the machine itself.
+            return address.is_loopback or address.is_unspecified
         return self.host.rstrip(".").lower() in ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
