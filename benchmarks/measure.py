@@ -18,12 +18,12 @@ class Durations:
     """Seconds that the parts of a measurement take."""
 
     latency_s: int = 6
-    burst_s: float = 3
-    trial_s: float = 5
+    load_s: float = 5
+    """A burst and every trial. Shorter is kinder: what the last second allows to be late is a larger part of it."""
     trials: int = 6
 
 
-QUICK = Durations(latency_s=3, burst_s=2, trial_s=2.5, trials=4)
+QUICK = Durations(latency_s=3, load_s=4, trials=4)
 """For a first look."""
 
 
@@ -85,7 +85,7 @@ class Bench:
         # Warms up, and tells how many requests a burst takes.
         first, _, _ = self._run(subject, lambda: closed_loop(subject.url, _FIRST_REQUESTS))
         _, _, low_costs = self._run(subject, low_rate)
-        requests = int(first.rate * seconds.burst_s)
+        requests = int(first.rate * seconds.load_s)
         load, outcome, costs = self._run(subject, lambda: closed_loop(subject.url, requests))
         self.progress(f"    closed loop {load.rate:,.0f} req/s, {_when(outcome)}")
         burst = Burst(load.rate, outcome.behind, outcome.arrived_s, outcome.passed)
@@ -110,12 +110,12 @@ class Bench:
     def burst(self, subject: Subject) -> float:
         """The rate of a burst that passes, else the rate at which its requests were worked off."""
         first, _, _ = self._run(subject, lambda: closed_loop(subject.url, _FIRST_REQUESTS))
-        requests = int(first.rate * self.durations.burst_s)
+        requests = int(first.rate * self.durations.load_s)
         load, outcome, _ = self._run(subject, lambda: closed_loop(subject.url, requests))
         return load.rate if outcome.passed else requests / (requests / load.rate + (outcome.arrived_s or 60))
 
     def _trial(self, subject: Subject, rate: float) -> tuple[Trial, Costs]:
-        load, outcome, costs = self._run(subject, lambda: paced(subject.url, rate, self.durations.trial_s))
+        load, outcome, costs = self._run(subject, lambda: paced(subject.url, rate, self.durations.load_s))
         trial = Trial(rate, load.rate, outcome.passed)
         self.progress(f"    {rate:,.0f} req/s asked, {load.rate:,.0f} achieved, {_when(outcome)}")
         return trial, costs
