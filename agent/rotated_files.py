@@ -1,0 +1,170 @@
+"""The capture log's finished files: numbered, compressed one after the other, and bounded in total.
+
+File names, for a log ``L``: ``L.000001.gz``, ``L.000002.gz`` ... in the order of their lines; without ``.gz`` while a file is not
+compressed yet, and with ``.gz.partial`` beside it while that is under way.
+"""
+
+import contextlib
+import gzip
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+_LOG = logging.getLogger(__name__)
+
+_FORMS = ("", ".gz", ".gz.partial")
+
+# So much is compressed before it is looked whether to go on.
+_STEP_BYTES = 1 << 20
+
+# The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's.
+_GZIP_LEVEL = 1
+
+# As the log itself: there may be secrets in the bodies.
+_MODE = 0o640
+
+
+class RotatedFiles:
+    """Takes the log's file when it is full, and looks after it from then on.
+
+    Args:
+        path: the file that is being written.
+        file_bytes: what that one may grow to: it counts as full.
+        total_bytes: the oldest files are removed so that all together, the one being written included, stay under this.
+    """
+
+    def __init__(self, path: Path, file_bytes: int, total_bytes: int) -> None:
+        self._path = path
+        self._file_bytes = file_bytes
+        self._total_bytes = total_bytes
+        self._pattern = re.compile(re.escape(path.name) + r"\.(\d{6,})((?:\.gz(?:\.partial)?)?)")
+        # Files come and go under this lock only: two threads list and remove them.
+        self._lock = threading.Lock()
+        self._last_number = 0
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="capture-log-gzip", daemon=True)
+
+    def start(self) -> None:
+        """Start the compressing thread; what an earlier run left uncompressed comes first."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Compress nothing more: the next start does."""
+        self._stopping = True
+        self._wake.set()
+
+    def take(self) -> None:
+        """The log's file gets the next number, and its name is free again.
+
+        Raises:
+            OSError: it can't be renamed; nothing has changed.
+        """
+        with self._lock:
+            self._last_number = max(self._last_number, *self._found(), 0) + 1
+            try:
+                self._path.rename(self._name(self._last_number))
+            except FileNotFoundError:
+                _LOG.warning("%s was moved away by somebody; a new one is begun", self._path)
+        self._make_room()
+        self._wake.set()
+
+    def _name(self, number: int, form: str = "") -> Path:
+        return self._path.with_name(f"{self._path.name}.{number:06d}{form}")
+
+    def _found(self) -> dict[int, list[str]]:
+        """The forms in which each number is there, oldest first; to be called under the lock."""
+        found: dict[int, list[str]] = {}
+        for other in self._path.parent.iterdir():
+            match = self._pattern.fullmatch(other.name)
+            if match:
+                found.setdefault(int(match[1]), []).append(match[2])
+        return dict(sorted(found.items()))
+
+    def _make_room(self) -> None:
+        try:
+            with self._lock:
+                self._remove_oldest()
+        except OSError as error:
+            _LOG.error("the capture log's old files can't be bounded: %s", error)
+
+    def _remove_oldest(self) -> None:
+        found = self._found()
+        sizes = {
+            number: sum(self._name(number, form).stat().st_size for form in forms)
+            for number, forms in found.items()
+        }
+        total = self._file_bytes + sum(sizes.values())
+        for number, forms in found.items():
+            if total <= self._total_bytes:
+                return
+            for form in forms:
+                self._name(number, form).unlink(missing_ok=True)
+            total -= sizes[number]
+            name = self._name(number).name
+            _LOG.warning("removed %s: the capture logs would exceed %d bytes", name, self._total_bytes)
+
+    def _run(self) -> None:
+        self._guarded(self._tidy)
+        while not self._stopping:
+            self._guarded(self._compress_all)
+            self._wake.wait()
+            self._wake.clear()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """A step of the thread, which must not end it: the files stay as they are until the next try."""
+        try:
+            step()
+        except OSError as error:
+            _LOG.error("a rotated capture log can't be compressed, it stays as it is: %s", error)
+        except Exception:  # noqa: BLE001 - a defect, if there is one, must not end the thread
+            _LOG.exception("a rotated capture log can't be compressed, it stays as it is")
+
+    def _tidy(self) -> None:
+        """What a run that was killed has left."""
+        with self._lock:
+            for number, forms in self._found().items():
+                if ".gz.partial" in forms:
+                    self._name(number, ".gz.partial").unlink()
+        self._make_room()
+
+    def _compress_all(self) -> None:
+        while not self._stopping:
+            with self._lock:
+                plain = [number for number, forms in self._found().items() if "" in forms]
+            if not plain:
+                return
+            self._compress(plain[0])
+
+    def _compress(self, number: int) -> None:
+        plain, compressed, partial = (self._name(number, form) for form in _FORMS)
+        try:
+            with plain.open("rb") as source, open(partial, "wb", opener=_private) as raw:
+                self._copy(plain, source, raw)
+            with self._lock:
+                # Not when it was removed meanwhile, being the oldest. Both forms are the same, so a crash between these is none.
+                if not self._stopping and plain.exists():
+                    partial.rename(compressed)
+                    plain.unlink()
+        except FileNotFoundError:
+            if plain.exists():
+                raise
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+    def _copy(self, plain: Path, source: BinaryIO, raw: BinaryIO) -> None:
+        with gzip.GzipFile("", "wb", _GZIP_LEVEL, raw) as target:
+            while step := source.read(_STEP_BYTES):
+                target.write(step)
+                self._make_room()
+                if self._stopping or not plain.exists():
+                    return
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, _MODE)
