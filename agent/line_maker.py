@@ -1,11 +1,14 @@
 """Turns ended transactions into lines between the reads of the sockets, and hands them to the capture log by the lot."""
 
 import asyncio
+import logging
 from collections import deque
 
 from agent.capture_log import CaptureLog
 from record.entry import EntryWriter
 from record.transaction import Transaction
+
+_LOG = logging.getLogger(__name__)
 
 # An acknowledgement waits for so many lines at most.
 _LINES_AT_ONCE = 32
@@ -47,7 +50,14 @@ class LineMaker:
         if not self._lot:
             self._loop.call_later(_LOT_S, self._hand_over)
         for _ in range(min(count, len(self._ended))):
-            line = self._entries.line(self._ended.popleft())
+            transaction = self._ended.popleft()
+            try:
+                line = self._entries.line(transaction)
+            except Exception:  # noqa: BLE001
+                # A defect, if there is one, costs this line and not all that come after it.
+                self._log.dropped += 1
+                _LOG.exception("transaction %r can't be written", transaction.id)
+                continue
             self._lot.append(line)
             self._lot_bytes += len(line)
         if self._lot_bytes >= _LOT_BYTES:

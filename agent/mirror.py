@@ -160,8 +160,9 @@ class Mirror:
     def unanswered(self, connection: MirrorConnection, job: Job, *, untouched: bool) -> None:
         """A target's: the connection ended before the answer did."""
         self._busy.discard(connection)
-        if untouched and job.attempts == 1:
-            # The shadow closed an idle connection while the request was on its way to it (RFC 9112 9.3.1).
+        if untouched and job.attempts == 1 and job.idempotent:
+            # The shadow closed an idle connection while the request was on its way to it (RFC 9112 9.3.1), most likely;
+            # it may have worked on the request before, so only some may be repeated (RFC 9110 9.2.2).
             self._queue.appendleft(job)
             return
         self._status.mirror_failed += 1
@@ -222,4 +223,7 @@ class Mirror:
 
     def _try_again(self) -> None:
         self._retry = None
+        # A timer may be early by its clock's resolution: the wait is over when it says so.
+        for target in self._targets:
+            target.retry_at = 0.0
         self.dispatch()

@@ -5,6 +5,9 @@ from typing import Protocol, cast
 
 import httptools
 
+# RFC 9110 9.2.2
+_IDEMPOTENT = (b"GET ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"TRACE ")
+
 
 class Job:
     """A request for the shadow.
@@ -16,13 +19,14 @@ class Job:
         completion: the number that the shadow's progress is told with.
     """
 
-    __slots__ = ("attempts", "completion", "deadline", "earlier_completions", "head", "message")
+    __slots__ = ("attempts", "completion", "deadline", "earlier_completions", "head", "idempotent", "message")
 
     def __init__(self, message: bytes, head: bool, earlier_completions: int, completion: int) -> None:
         self.message = message
         self.head = head
         self.earlier_completions = earlier_completions
         self.completion = completion
+        self.idempotent = message.startswith(_IDEMPOTENT)
         self.attempts = 0
         self.deadline = 0.0
         """In the event loop's time, from when it is sent."""

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from agent.events import NO_ID, End, Request, Response, parse_message
 from agent.order import CausalOrder
@@ -70,6 +71,14 @@ class Pipeline:
         """End what is overdue; to be called about once a second."""
         self._bound(now_ns)
         self.count()
+
+    def vanished(self, live: AbstractSet[tuple[bytes, int]], before_ns: int) -> None:
+        """End what HAProxy no longer works on, and never told the end of."""
+        for transaction in self._transactions.vanished(live, before_ns):
+            if transaction.mirror is None:
+                # It keeps silent only about requests that a node had got.
+                self._mirror(transaction)
+            self.finish(transaction)
 
     def count(self) -> None:
         """Bring the counters up to date that the joining keeps."""

@@ -5,6 +5,7 @@ those never come, by its age or because memory for open transactions is used up.
 """
 
 from collections import OrderedDict
+from collections.abc import Set as AbstractSet
 
 from agent.events import End, Request, Response, pack_address, take_capture_id
 from record.transaction import Transaction
@@ -117,6 +118,20 @@ class Transactions:
                 break
             ended.append(self._lose(oldest))
         return ended
+
+    def vanished(self, live: AbstractSet[tuple[bytes, int]], before_ns: int) -> list[Transaction]:
+        """End those that were there before ``before_ns`` and whose client (address, port) is not among the ``live`` ones."""
+        silent = [
+            transaction
+            for transaction in self._open.values()
+            if transaction.arrived_ns < before_ns
+            and (transaction.client, transaction.client_port) not in live
+        ]
+        return [self._lose(transaction) for transaction in silent]
+
+    def oldest_ns(self) -> int | None:
+        """When the oldest open transaction arrived; None when none is open."""
+        return next(iter(self._open.values())).arrived_ns if self._open else None
 
     def abandon(self) -> list[Transaction]:
         """End all that are open, oldest first: the agent stops."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.events import End, Request, Response, parse_end
+from agent.live_clients import read_sessions
 from agent.spop.values import Value
 from agent.transactions import LOST, Transactions
 from record.transaction import Transaction
@@ -121,6 +122,28 @@ def test_memory_is_bounded_by_ending_the_oldest() -> None:
     assert transactions.held_bytes <= 100_000
     assert transactions.lost == 100 - len(transactions)
     assert len(transactions) > 5
+
+
+def test_what_haproxy_no_longer_works_on_has_ended() -> None:
+    transactions = open_transactions()
+    transactions.request(request(b"1"), 10, 0)
+    client = (b"\x7f\0\0\1", 99)
+    assert transactions.oldest_ns() == 10
+    assert transactions.vanished({client}, 20) == []
+    # It may have arrived after HAProxy was asked.
+    assert transactions.vanished(set(), 10) == []
+    assert [t.termination for t in transactions.vanished({(client[0], 98)}, 20)] == [LOST]
+    assert transactions.oldest_ns() is None
+
+
+def test_whose_sessions_haproxy_lists() -> None:
+    answer = (
+        b"0x7f: proto=tcpv4 src=127.0.0.1:34844 fe=clients be=nodes srv=node1 ts=00 epoch=0 age=1s\n"
+        b"0x80: proto=tcpv6 src=::1:34845 fe=clients be=nodes srv=<none> ts=00\n"
+        b"0x81: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00\n"
+        b"0x82: proto=? ts=00 epoch=0 age=3s calls=1\n\n"
+    )
+    assert read_sessions(answer) == {(b"\x7f\0\0\1", 34844), (b"\0" * 15 + b"\1", 34845)}
 
 
 def test_a_transaction_is_not_waited_for_for_ever() -> None:
