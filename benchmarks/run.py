@@ -108,9 +108,9 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
                 )
         if quiet.busiest > BUSY_CORES:
             console.progress(
-                f"warning: others used {quiet.busiest:.1f} cores meanwhile; compare figures of one round at most"
+                f"warning: others used {quiet.busiest:.1f} cores just before a measurement; compare figures of one round at most"
             )
-        found["cores used by others"] = f"{quiet.busiest:.1f}"
+        found["cores used by others just before a measurement"] = f"{quiet.busiest:.1f}"
         return RunResult(found, rounds)
 
 
