@@ -17,14 +17,19 @@ def configuration_dir(baked: Path, runtime: Path, environment: dict[str, str]) -
     Raises:
         SettingsError: the environment's values can't be used.
     """
-    settings = ProxySettings.from_json((baked / "settings.json").read_text())
+    settings = ProxySettings.from_json((baked / "settings.json").read_text("utf-8"))
     wanted = settings.with_environment(environment)
     if wanted == settings:
         return baked
+    if wanted.mirror_agent == "spoa-mirror" and wanted.mirror_to and not (baked / "spoa-mirror").exists():
+        raise SettingsError(
+            "this image does not carry spoa-mirror",
+            "build one with --mirror-agent spoa-mirror, or leave CAPTURE_MIRROR_AGENT unset",
+        )
     rendered = runtime / "config"
     rendered.mkdir()
     for name, text in render_files(wanted).items():
-        (rendered / name).write_text(text)
+        (rendered / name).write_text(text, "utf-8")
     return rendered
 
 

@@ -41,8 +41,9 @@ class Node:
         """Whether the address means the machine (or the container) that uses it."""
         if self.is_ip:
             address = ipaddress.ip_address(self.host)
+            inner = getattr(address, "ipv4_mapped", None) or address
             # 0.0.0.0 and :: connect to the machine itself.
-            return address.is_loopback or address.is_unspecified
+            return bool(inner.is_loopback or inner.is_unspecified)
         return self.host.rstrip(".").lower() in ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
@@ -50,8 +51,10 @@ def parse_node(text: str) -> Node:
     """Read one address.
 
     Raises:
-        NodeError: no port, a port out of range, an IPv6 address without brackets, a name that is none.
+        NodeError: no port, a port out of range, an IPv6 address without brackets, a name that is none, a URL.
     """
+    if "://" in text:
+        raise NodeError(f"node '{text}' is a URL", "write it as HOST:PORT, without http:// and a path")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or not rest.startswith(":"):
@@ -83,12 +86,16 @@ def parse_nodes(texts: Iterable[str]) -> tuple[Node, ...]:
 
 
 def _port(text: str, whole: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
         raise NodeError(f"node '{whole}' has no valid port: '{text}'", "a port is a number from 1 to 65535")
     return int(text)
 
 
 def _ipv6(text: str, whole: str) -> str:
+    if "%" in text:
+        raise NodeError(
+            f"node '{whole}' has a zone, which HAProxy can't use", "use an address that is valid without one"
+        )
     try:
         return str(ipaddress.IPv6Address(text))
     except ipaddress.AddressValueError as error:

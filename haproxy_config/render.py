@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jinja2
 
-from haproxy_config.nodes import Node
 from haproxy_config.settings import ProxySettings, SettingsError
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -82,7 +81,7 @@ def _servers(settings: ProxySettings) -> list[dict[str, object]]:
 
 
 def _toml(value: object) -> str:
-    """A number, a string or a list of strings as TOML; JSON's spelling of these is TOML's too (TOML 1.0, "String")."""
+    """A number, a string or a list as TOML: as in JSON, but for characters that TOML wants as they are, or not at all."""
     if isinstance(value, tuple | list):
-        return json.dumps([str(item) if isinstance(item, Node) else item for item in value])
-    return json.dumps(value)
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

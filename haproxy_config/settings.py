@@ -3,9 +3,10 @@
 import dataclasses
 import difflib
 import json
+import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,28 @@ ENVIRONMENT_PREFIX = "CAPTURE_"
 
 # Environment names that differ from their field's: the words an operator uses for them.
 _ENVIRONMENT_NAMES = {"mirror_to": "SHADOW_HAPROXY"}
+
+# The start script's own, and the agent's.
+_NOT_SETTINGS = frozenset(("CAPTURE_CONFIG_DIR", "CAPTURE_RUNTIME_DIR", "CAPTURE_NOTIFY"))
+
+# The fields' names as variables where an operator's word is another.
+_FIELD_VARIABLES = {
+    ENVIRONMENT_PREFIX + field.upper(): ENVIRONMENT_PREFIX + name
+    for field, name in _ENVIRONMENT_NAMES.items()
+}
+
+_AS_JSON = "leave settings.json as the build wrote it, and set CAPTURE_... variables"
+
+_TYPE_NAMES: dict[object, str] = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    tuple[str, ...]: "a list of strings",
+    tuple[Node, ...]: "a list of HOST:PORT strings",
+}
+
+# A field name of HTTP (RFC 9110 5.1).
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 ROLES = ("primary", "shadow")
 MIRROR_AGENTS = ("built-in", "spoa-mirror")
@@ -102,26 +125,35 @@ class ProxySettings:
         """Read what `to_json` wrote.
 
         Raises:
-            SettingsError: an unknown name (the nearest known one is named), or a value out of its range.
+            SettingsError: no JSON, an unknown name (the nearest known one is named), a value of another type or out of its range.
         """
-        values = json.loads(text)
-        known = {field.name for field in dataclasses.fields(cls)}
-        for name in values:
-            if name not in known:
-                raise SettingsError(f"unknown setting '{name}'", _nearest(name, known))
-        for name in ("nodes", "mirror_to"):
-            values[name] = _nodes(values.get(name, ()))
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise SettingsError(f"the settings are no JSON: {error}", _AS_JSON) from error
+        if not isinstance(values, dict):
+            raise SettingsError("the settings are no JSON object", _AS_JSON)
+        kinds = typing.get_type_hints(cls)
+        for name, value in values.items():
+            if name not in kinds:
+                raise SettingsError(f"unknown setting '{name}'", _nearest(name, kinds))
+            if not _is(value, kinds[name]):
+                raise SettingsError(f"{name} is {value!r}", f"its type is {_TYPE_NAMES[kinds[name]]}")
+        for name in ("role", "nodes"):
+            if name not in values:
+                raise SettingsError(f"{name} is missing", _AS_JSON)
         read: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        return cls(**read)
+        return cls(**read | {name: _nodes(read[name]) for name in ("nodes", "mirror_to") if name in read})
 
     def with_environment(self, environment: Mapping[str, str]) -> "ProxySettings":
         """These settings, changed by what ``environment`` says in variables named ``CAPTURE_...``.
 
         Raises:
-            SettingsError: a value that can't be read or is out of its range.
+            SettingsError: a value that can't be read or is out of its range; a variable whose name is nearly one of these.
         """
+        _refuse_slips(environment)
         changes: dict[str, object] = {}
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
@@ -134,6 +166,17 @@ class ProxySettings:
 def environment_name(field: str) -> str:
     """The environment variable that sets ``field``."""
     return ENVIRONMENT_PREFIX + _ENVIRONMENT_NAMES.get(field, field.upper())
+
+
+def _refuse_slips(environment: Mapping[str, str]) -> None:
+    """Variables with our prefix may be anybody's (Kubernetes makes some for a service named "capture"): only slips are refused."""
+    known = {environment_name(field.name) for field in dataclasses.fields(ProxySettings)} | _NOT_SETTINGS
+    for variable in environment:
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known:
+            near = difflib.get_close_matches(variable, known - _NOT_SETTINGS, n=1, cutoff=0.9)
+            if near or variable in _FIELD_VARIABLES:
+                wanted = _FIELD_VARIABLES.get(variable) or near[0]
+                raise SettingsError(f"unknown variable {variable}", f"did you mean {wanted}?")
 
 
 def _convert(variable: str, text: str, kind: object) -> object:
@@ -150,14 +193,23 @@ def _convert(variable: str, text: str, kind: object) -> object:
     return text
 
 
-def _nodes(texts: list[str]) -> tuple[Node, ...]:
+def _is(value: object, kind: object) -> bool:
+    """Whether a value read from JSON can become a field's."""
+    if isinstance(kind, types.GenericAlias):
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float) if kind is float else int if kind is int else str)
+
+
+def _nodes(texts: Iterable[str]) -> tuple[Node, ...]:
     try:
         return parse_nodes(texts)
     except NodeError as error:
         raise SettingsError(str(error), error.hint) from error
 
 
-def _nearest(name: str, known: set[str]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{near[0]}'?" if near else f"known settings: {', '.join(sorted(known))}"
 
@@ -170,8 +222,13 @@ def _check(settings: ProxySettings) -> None:
             )
     if not settings.nodes:
         raise SettingsError("no node is given", "name at least one node as HOST:PORT")
-    if not settings.log_path.startswith("/"):
+    if not settings.log_path.startswith("/") or settings.log_path.endswith("/"):
         raise SettingsError(f"log_path is not absolute: '{settings.log_path}'", "write it as /DIRECTORY/FILE")
+    if not settings.log_path.isprintable():
+        raise SettingsError(f"log_path is no name: {settings.log_path!r}", "use printable characters")
+    for header in settings.redact_headers:
+        if not _TOKEN.fullmatch(header):
+            raise SettingsError(f"redact_headers: '{header}' is no header's name", "name headers without ':'")
     if settings.mirror_agent == "spoa-mirror" and len(settings.mirror_to) > 1:
         raise SettingsError(
             "spoa-mirror sends to one shadow HAProxy only", "name one, or use --mirror-agent built-in"
@@ -180,11 +237,29 @@ def _check(settings: ProxySettings) -> None:
         value = getattr(settings, name)
         if not low <= value <= high:
             raise SettingsError(f"{name} is {value}", f"it is a number from {low} to {high}")
-    for node in settings.nodes:
-        if node.is_loopback and node.port == settings.port:
+    if settings.log_total_bytes < 3 * settings.log_file_bytes:
+        raise SettingsError(
+            f"log_total_bytes is {settings.log_total_bytes}, log_file_bytes {settings.log_file_bytes}",
+            "the total holds three files at least: the one being written, and one while it is compressed",
+        )
+    _check_addresses(settings)
+
+
+def _check_addresses(settings: ProxySettings) -> None:
+    for kind, nodes in (("node", settings.nodes), ("shadow HAProxy", settings.mirror_to)):
+        for node in nodes:
+            if node.is_loopback and node.port == settings.port:
+                raise SettingsError(
+                    f"{kind} '{node}' is the proxy itself: it listens on port {settings.port} of its own loopback",
+                    "name an address that the container can reach, or choose another internal port",
+                )
+            if nodes.count(node) > 1:
+                raise SettingsError(f"{kind} '{node}' is given twice", "name each once")
+    for node in settings.mirror_to:
+        if node in settings.nodes:
             raise SettingsError(
-                f"node '{node}' is the proxy itself: it listens on port {settings.port} of its own loopback",
-                "name the node by an address that the container can reach, or choose another internal port",
+                f"'{node}' is both a node and a shadow HAProxy: it would do everything twice",
+                "mirror to the HAProxy in front of another cluster",
             )
 
 

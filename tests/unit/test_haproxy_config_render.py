@@ -1,0 +1,236 @@
+"""The rendered files: golden ones, and what the parts of the system must agree on."""
+
+import dataclasses
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+
+from agent.events import REQUEST_ARGUMENTS, RESPONSE_ARGUMENTS
+from agent.settings import AgentSettings, load_settings
+from haproxy_config import at_start
+from haproxy_config.nodes import parse_nodes
+from haproxy_config.render import TEMPLATES, haproxy_word, render_files
+from haproxy_config.settings import ProxySettings, SettingsError
+from tests.unit.regenerate_golden import GOLDEN, VARIANTS
+
+PRIMARY = VARIANTS["primary_with_mirror"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_golden_files(variant: str) -> None:
+    golden = {file.name: file.read_text("utf-8") for file in (GOLDEN / variant).iterdir()}
+    assert render_files(VARIANTS[variant]) == golden, (
+        "run python -m tests.unit.regenerate_golden, read the difference"
+    )
+
+
+def test_there_is_no_other_golden_folder() -> None:
+    assert {folder.name for folder in GOLDEN.iterdir()} == set(VARIANTS)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_file_names_its_template(variant: str) -> None:
+    for name, text in render_files(VARIANTS[variant]).items():
+        assert text.splitlines()[0].startswith(
+            f"# Rendered by Cluster Traffic Capture from templates/{name}.j2"
+        )
+        assert text.endswith("\n")
+        assert all(line == line.rstrip() for line in text.splitlines())
+        # Mistakes of a template that renders all the same.
+        assert not re.search(r"\{\{|\{%|None|True|False|Undefined", text)
+
+
+def spoe_arguments(text: str, message: str) -> tuple[bytes, ...]:
+    found = re.search(rf"^spoe-message {message}\n    args (.*)$", text, re.MULTILINE)
+    assert found
+    return tuple(argument.partition("=")[0].encode() for argument in found[1].split())
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"), [("request", REQUEST_ARGUMENTS), ("response", RESPONSE_ARGUMENTS)]
+)
+def test_haproxy_sends_what_the_agent_reads(message: str, arguments: tuple[bytes, ...]) -> None:
+    assert spoe_arguments(render_files(PRIMARY)["capture.spoe.cfg"], message) == arguments
+
+
+def test_haproxy_sends_what_spoa_mirror_reads() -> None:
+    text = render_files(VARIANTS["primary_with_spoa_mirror"])["mirror.spoe.cfg"]
+    assert spoe_arguments(text, "mirror") == (
+        b"arg_method",
+        b"arg_path",
+        b"arg_ver",
+        b"arg_hdrs",
+        b"arg_body",
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " ",
+        "a b",
+        "a\tb",
+        "a\nb",
+        "a\rb",
+        "a#b",
+        "a'b",
+        'a"b',
+        "a\\b",
+        "a$b",
+        "${X}",
+        "a\0b",
+        "a\x7fb",
+        "a\u00a0b",
+        "a\u2028b",
+    ],
+)
+def test_what_haproxy_would_misread_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="HAProxy would misread") as raised:
+        haproxy_word(value)
+    assert "\n" not in str(raised.value)
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize("value", ["es1:9200", "[2001:db8::1]:9200", "a_b-c.d", 9200])
+def test_other_words_pass(value: object) -> None:
+    assert haproxy_word(value) == str(value)
+
+
+def test_addresses_go_through_that_filter() -> None:
+    nodes = parse_nodes(["es1:9200"])
+    object.__setattr__(nodes[0], "host", "es1 backup # ")
+    with pytest.raises(SettingsError, match="HAProxy would misread"):
+        render_files(dataclasses.replace(PRIMARY, nodes=nodes))
+
+
+def test_an_unknown_name_in_a_template_is_an_error(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES, tmp_path, dirs_exist_ok=True)
+    with (tmp_path / "agent.toml.j2").open("a") as file:
+        file.write("{{ unknown_name }}\n")
+    with pytest.raises(jinja2.UndefinedError, match="unknown_name"):
+        render_files(PRIMARY, tmp_path)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_agent_reads_its_settings(variant: str, tmp_path: Path) -> None:
+    settings = VARIANTS[variant]
+    file = tmp_path / "agent.toml"
+    file.write_text(render_files(settings)["agent.toml"], "utf-8")
+    read = load_settings(file)
+    built_in = settings.mirror_agent == "built-in"
+    assert read.cluster == settings.role
+    assert read.mirror_to == (tuple(map(str, settings.mirror_to)) if built_in else ())
+    # HAProxy's maxrewrite is not for messages.
+    assert read.message_bytes == settings.bufsize - 1024
+    assert read.unanswered_s == settings.client_timeout_s + settings.server_timeout_s
+    same = {field.name for field in dataclasses.fields(AgentSettings)} & {
+        field.name for field in dataclasses.fields(ProxySettings)
+    }
+    assert len(same) == 11
+    for name in same - {"mirror_to"}:
+        assert getattr(read, name) == getattr(settings, name)
+
+
+@pytest.mark.parametrize("name", ['"', "\\", "é", "\U0001f600", "]", "'''", "${X}"])
+def test_odd_names_reach_the_agent(name: str, tmp_path: Path) -> None:
+    settings = dataclasses.replace(PRIMARY, log_path=f"/var/log/{name}.log")
+    file = tmp_path / "agent.toml"
+    file.write_text(render_files(settings)["agent.toml"], "utf-8")
+    assert load_settings(file).log_path == settings.log_path
+    assert tomllib.loads(file.read_text("utf-8"))["log_path"] == settings.log_path
+
+
+def test_no_setting_is_without_effect() -> None:
+    tuned = VARIANTS["primary_tuned"]
+    before = render_files(PRIMARY)
+    for field in dataclasses.fields(ProxySettings):
+        if field.name == "mirror_agent":
+            continue
+        changes: dict[str, Any] = {
+            field.name: "shadow" if field.name == "role" else getattr(tuned, field.name)
+        }
+        assert render_files(dataclasses.replace(PRIMARY, **changes)) != before, (
+            f"{field.name} changes no file"
+        )
+
+
+def test_names_are_resolved_and_addresses_are_not() -> None:
+    servers = [
+        line.split()
+        for line in render_files(PRIMARY)["haproxy.cfg"].splitlines()
+        if line.startswith("    server node")
+    ]
+    assert [words[1:] for words in servers] == [
+        ["node1", "es-1.example:9200", "resolvers", "system"],
+        ["node2", "192.0.2.10:9200"],
+        ["node3", "[2001:db8::10]:9200"],
+    ]
+
+
+def test_no_rule_ends_a_clients_slow_body() -> None:
+    # `option http-buffer-request` puts timeout http-request on the body; wait-for-body's own limit is an absolute one.
+    text = render_files(PRIMARY)["haproxy.cfg"]
+    assert "option http-buffer-request" not in text
+    assert "timeout http-request" not in text
+    assert set(re.findall(r"wait-for-body time (\S+)", text)) == {"24d"}
+
+
+# At the start of a container
+
+
+@pytest.fixture
+def baked(tmp_path: Path) -> Path:
+    """What an image carries."""
+    folder = tmp_path / "baked"
+    folder.mkdir()
+    for name, text in render_files(PRIMARY).items():
+        (folder / name).write_text(text, "utf-8")
+    (folder / "settings.json").write_text(PRIMARY.to_json(), "utf-8")
+    return folder
+
+
+def test_an_image_starts_from_what_it_carries(baked: Path, tmp_path: Path) -> None:
+    same = {"CAPTURE_PORT": "9200", "CAPTURE_CONFIG_DIR": str(baked)}
+    assert at_start.configuration_dir(baked, tmp_path, same) == baked
+    assert not (tmp_path / "config").exists()
+
+
+def test_the_environment_renders_it_anew(baked: Path, tmp_path: Path) -> None:
+    changed = at_start.configuration_dir(
+        baked, tmp_path, {"CAPTURE_NODES": "other:9200", "CAPTURE_LOG_PATH": "/é.log"}
+    )
+    assert changed == tmp_path / "config"
+    wanted = dataclasses.replace(PRIMARY, nodes=parse_nodes(["other:9200"]), log_path="/é.log")
+    assert {file.name: file.read_text("utf-8") for file in changed.iterdir()} == render_files(wanted)
+
+
+def test_spoa_mirror_is_refused_where_the_image_has_none(baked: Path, tmp_path: Path) -> None:
+    environment = {"CAPTURE_MIRROR_AGENT": "spoa-mirror", "CAPTURE_SHADOW_HAPROXY": "shadow:81"}
+    with pytest.raises(SettingsError, match="does not carry spoa-mirror"):
+        at_start.configuration_dir(baked, tmp_path, environment)
+    (baked / "spoa-mirror").touch()
+    assert (at_start.configuration_dir(baked, tmp_path, environment) / "mirror.spoe.cfg").exists()
+
+
+def test_the_start_scripts_view(
+    baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAPTURE_CONFIG_DIR", str(baked))
+    monkeypatch.setenv("CAPTURE_RUNTIME_DIR", str(tmp_path))
+    at_start.main()
+    assert capsys.readouterr().out == f"{baked}\n"
+    monkeypatch.setenv("CAPTURE_PORT", "none")
+    with pytest.raises(SystemExit) as raised:
+        at_start.main()
+    assert raised.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert (
+        captured.err == "capture: CAPTURE_PORT is not a number: 'none'. Hint: set CAPTURE_PORT to a number\n"
+    )
