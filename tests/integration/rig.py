@@ -24,6 +24,10 @@ LOG_PATH = "/var/log/haproxy-traffic.log"
 PURPOSE = "test"
 """Value of our label on what tests create."""
 
+PATIENT = {"CAPTURE_PROCESSING_TIMEOUT_MS": "10000"}
+"""For tests of what is captured and in which order: HAProxy passes on what the agent has not acknowledged within 50 ms, uncaptured and out
+of order, and a busy machine can take that long. (Tests of dead and frozen agents keep the default.)"""
+
 # What a plain HAProxy is given: the buffer and the header bound of ours, since those decide how large a request may be.
 _REFERENCE = """
 global

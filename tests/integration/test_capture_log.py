@@ -17,7 +17,17 @@ from tests.integration.load_client import Load, run_load
 from tests.integration.proxies import Images, Proxy, RunProxy
 from tests.integration.raw_client import RawClient, Request
 from tests.integration.recording_server import LoopThread, RecordingServer
-from tests.integration.rig import Entry, Rig, Setting, entries_of, open_rig, poll, status_of, whole_log
+from tests.integration.rig import (
+    PATIENT,
+    Entry,
+    Rig,
+    Setting,
+    entries_of,
+    open_rig,
+    poll,
+    status_of,
+    whole_log,
+)
 from tests.integration.test_fidelity import CASES, attempt
 
 SCHEMA = Path(__file__).parents[2] / "record" / "schema" / "har_entry.schema.json"
@@ -29,7 +39,7 @@ BODY_MARK = "mark-of-a-body"
 @pytest.fixture(scope="module")
 def rig(docker_engine: Engine, images: Images, network: str, session_id: str) -> Iterator[Rig]:
     setting = Setting(docker_engine, images, network, session_id)
-    with open_rig(setting, env={"CAPTURE_MIRROR_DEADLINE_S": "2"}) as rig:
+    with open_rig(setting, env={"CAPTURE_MIRROR_DEADLINE_S": "2", **PATIENT}) as rig:
         yield rig
 
 
@@ -311,7 +321,7 @@ def paths_of(lines: list[bytes]) -> list[str]:
 def test_rotation_under_load_loses_and_doubles_nothing(
     run_proxy: RunProxy, node: RecordingServer, loop_thread: LoopThread
 ) -> None:
-    proxy = run_proxy("primary", [node.node], env={"CAPTURE_LOG_FILE_BYTES": str(FILE_BYTES)})
+    proxy = run_proxy("primary", [node.node], env={"CAPTURE_LOG_FILE_BYTES": str(FILE_BYTES), **PATIENT})
     load = loaded(proxy, loop_thread, [])
     files = proxy.exec("ls", "-1", "/var/log").split()
     assert len(files) > 50
@@ -335,7 +345,7 @@ def test_total_bound_holds_and_the_newest_stay(
     run_proxy: RunProxy, node: RecordingServer, loop_thread: LoopThread
 ) -> None:
     bound = 4 * FILE_BYTES
-    env = {"CAPTURE_LOG_FILE_BYTES": str(FILE_BYTES), "CAPTURE_LOG_TOTAL_BYTES": str(bound)}
+    env = {"CAPTURE_LOG_FILE_BYTES": str(FILE_BYTES), "CAPTURE_LOG_TOTAL_BYTES": str(bound), **PATIENT}
     proxy = run_proxy("primary", [node.node], env=env)
     sizes: list[int] = []
     load = loaded(proxy, loop_thread, sizes)
@@ -354,7 +364,7 @@ def test_total_bound_holds_and_the_newest_stay(
 def test_log_goes_on_after_a_restart_of_the_agent_amid_rotation(
     run_proxy: RunProxy, node: RecordingServer, loop_thread: LoopThread
 ) -> None:
-    proxy = run_proxy("primary", [node.node], env={"CAPTURE_LOG_FILE_BYTES": str(FILE_BYTES)})
+    proxy = run_proxy("primary", [node.node], env={"CAPTURE_LOG_FILE_BYTES": str(FILE_BYTES), **PATIENT})
     load = loop_thread.run(run_load(proxy.address, 500, 4), 60)
     assert proxy.stop(10) == 0
     proxy.container.start()

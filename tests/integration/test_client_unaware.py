@@ -13,6 +13,7 @@ from tests.integration.load_client import run_load
 from tests.integration.proxies import Images, Proxy
 from tests.integration.raw_client import Answer, RawClient, Request, new_case
 from tests.integration.rig import (
+    PATIENT,
     Entry,
     Rig,
     Setting,
@@ -166,7 +167,9 @@ def setting(docker_engine: Engine, images: Images, network: str, session_id: str
 def rig(setting: Setting) -> Iterator[Rig]:
     """For clients and nodes that misbehave; the shadow's share of a scenario holds up the others' for 3 s at most."""
     with open_rig(
-        setting, timeouts=Timeouts(client_s=CLIENT_TIMEOUT_S), env={"CAPTURE_MIRROR_DEADLINE_S": "3"}
+        setting,
+        timeouts=Timeouts(client_s=CLIENT_TIMEOUT_S),
+        env={"CAPTURE_MIRROR_DEADLINE_S": "3", **PATIENT},
     ) as rig:
         yield rig
 

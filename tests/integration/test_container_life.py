@@ -14,7 +14,7 @@ from tests.integration.load_client import run_load
 from tests.integration.proxies import INTERNAL_PORT, Images, Proxy, RunProxy
 from tests.integration.raw_client import RawClient, Request
 from tests.integration.recording_server import LoopThread, RecordingServer
-from tests.integration.rig import PURPOSE, entries_of, poll, signal_agent, status_of
+from tests.integration.rig import PATIENT, PURPOSE, entries_of, poll, signal_agent, status_of
 
 # Docker's own patience before it kills what does not stop.
 STOP_S = 10
@@ -114,7 +114,10 @@ def test_several_shadow_proxies_share_the_requests(
     shadows = [run_proxy("shadow", [node.node]), run_proxy("shadow", [other_node.node])]
     with RecordingServer(loop_thread) as primary_node:
         proxy = run_proxy(
-            "primary", [primary_node.node], mirror_to=[shadow.inner_address for shadow in shadows]
+            "primary",
+            [primary_node.node],
+            mirror_to=[shadow.inner_address for shadow in shadows],
+            env=PATIENT,
         )
         load = loop_thread.run(run_load(proxy.address, 400, 4), 60)
         assert load.errors == []
@@ -125,8 +128,8 @@ def test_several_shadow_proxies_share_the_requests(
 def test_stop_under_load_is_quick_and_loses_nothing_that_was_acknowledged(
     run_proxy: RunProxy, node: RecordingServer, other_node: RecordingServer, loop_thread: LoopThread
 ) -> None:
-    shadow = run_proxy("shadow", [other_node.node])
-    proxy = run_proxy("primary", [node.node], mirror_to=[shadow.inner_address])
+    shadow = run_proxy("shadow", [other_node.node], env=PATIENT)
+    proxy = run_proxy("primary", [node.node], mirror_to=[shadow.inner_address], env=PATIENT)
     future = loop_thread.start(run_load(proxy.address, 200_000, 16))
     poll("load", lambda: len(node.requests) > 2000)
     start = time.monotonic()

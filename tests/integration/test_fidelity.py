@@ -13,7 +13,7 @@ from capture.engine import Engine
 from tests.integration.proxies import Images
 from tests.integration.raw_client import Answer, RawClient, Request, header_fields
 from tests.integration.recording_server import Recorded
-from tests.integration.rig import Entry, Rig, Setting, entries_by_case, open_rig, poll, status_of
+from tests.integration.rig import PATIENT, Entry, Rig, Setting, entries_by_case, open_rig, poll, status_of
 
 # RFC 9110 7.6.1. Expect is between HAProxy and its client once the body is awaited; framing is compared apart.
 HOP_BY_HOP = frozenset(
@@ -235,7 +235,7 @@ CASES = list(cases())
 def rig(docker_engine: Engine, images: Images, network: str, session_id: str) -> Iterator[Rig]:
     """One rig for all cases; a shadow that hangs in one of them does not hold up the others for long."""
     setting = Setting(docker_engine, images, network, session_id)
-    with open_rig(setting, env={"CAPTURE_MIRROR_DEADLINE_S": "5"}) as rig:
+    with open_rig(setting, env={"CAPTURE_MIRROR_DEADLINE_S": "5", **PATIENT}) as rig:
         yield rig
 
 

@@ -12,7 +12,7 @@ from capture.engine import Engine
 from tests.integration.load_client import Load, run_load
 from tests.integration.proxies import Images, Proxy
 from tests.integration.recording_server import Recorded
-from tests.integration.rig import Rig, Setting, open_rig, poll, status_of
+from tests.integration.rig import PATIENT, Rig, Setting, open_rig, poll, status_of
 
 REQUESTS = 50_000
 CONNECTIONS = 32
@@ -35,7 +35,7 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def rig(docker_engine: Engine, images: Images, network: str, session_id: str) -> Iterator[Rig]:
-    with open_rig(Setting(docker_engine, images, network, session_id)) as rig:
+    with open_rig(Setting(docker_engine, images, network, session_id), env=PATIENT) as rig:
         yield rig
 
 
