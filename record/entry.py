@@ -141,7 +141,7 @@ def _post_data(t: Transaction, headers: Headers) -> str:
 def _content(t: Transaction, wire: bytes, headers: Headers) -> str:
     mime_type = _quote(headers.content_type)
     if not wire:
-        return f'{{"size":{0 if t.response_whole else t.response_body_bytes},"mimeType":{mime_type}}}'
+        return f'{{"size":{t.response_body_bytes},"mimeType":{mime_type}}}'
     body = read_body(wire, headers.content_encoding if t.response_whole else "")
     text = f'{{"size":{body.size if t.response_whole else t.response_body_bytes},"mimeType":{mime_type},"text":{_quote(body.text)}'
     if body.decoded:
