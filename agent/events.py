@@ -116,6 +116,8 @@ class End:
     termination: bytes
     bytes_to_client: int
     timers: bytes
+    late: bool
+    """HAProxy did not wait for the acknowledgement of the request or of the answer (``timeout processing``)."""
     client: bytes
     version: bytes
     method: bytes
@@ -124,12 +126,23 @@ class End:
 
 def parse_end(line: bytes) -> End | None:
     """The news in one log line; None when it is none of ours (a bad request has no method, so none of the last fields)."""
-    fields = line.rstrip(b"\n").split(b" ", 8)
-    if len(fields) < 9:
+    fields = line.rstrip(b"\n").split(b" ", 9)
+    if len(fields) < 10:
         return None
-    identifier, status, termination, size, timers, client, version, method, url = fields
+    identifier, status, termination, size, timers, error, client, version, method, url = fields
     try:
-        return End(identifier, int(status), termination, int(size), timers, client, version, method, url)
+        return End(
+            identifier,
+            int(status),
+            termination,
+            int(size),
+            timers,
+            error != b"-",
+            client,
+            version,
+            method,
+            url,
+        )
     except ValueError:
         return None
 

@@ -63,6 +63,8 @@ class Pipeline:
             if end.id == NO_ID:
                 self._status.bad_requests += 1
                 continue
+            if end.late:
+                self._status.passed_unacknowledged += 1
             transaction = self._transactions.end(end, now_ns, now_us)
             if transaction is not None:
                 self.finish(transaction)

@@ -25,6 +25,9 @@ class Status:
     """Requests that were not mirrored because they never reached a node of the primary."""
     bad_requests: int = 0
     """Requests that are no HTTP: HAProxy answers 400 and shows them to nobody."""
+    passed_unacknowledged: int = 0
+    """Transactions of which HAProxy passed the request or the answer on before the agent acknowledged it (it was busy for longer
+    than ``processing_timeout_ms``): the client may have been ahead of the agent, so their order on the shadow is not sure."""
     lost_ends: int = 0
     """Transactions whose end HAProxy never told."""
     orphan_answers: int = 0

@@ -43,7 +43,7 @@ def end(
     identifier: bytes, status: int = 503, termination: bytes = b"SC", timers: bytes = b"0/0/-1/-1/3"
 ) -> End:
     return End(
-        identifier, status, termination, 221, timers, b"127.0.0.1:99", b"HTTP/1.1", b"POST", b"/i/_doc"
+        identifier, status, termination, 221, timers, False, b"127.0.0.1:99", b"HTTP/1.1", b"POST", b"/i/_doc"
     )
 
 
@@ -221,11 +221,18 @@ def test_the_primary_does_not_believe_a_clients_identifier() -> None:
     ("line", "expected"),
     [
         (
-            b"id-1 503 SC 221 0/0/-1/-1/3 10.0.0.1:99 HTTP/1.1 POST /a b\n",
-            End(b"id-1", 503, b"SC", 221, b"0/0/-1/-1/3", b"10.0.0.1:99", b"HTTP/1.1", b"POST", b"/a b"),
+            b"id-1 503 SC 221 0/0/-1/-1/3 - 10.0.0.1:99 HTTP/1.1 POST /a b\n",
+            End(
+                b"id-1", 503, b"SC", 221, b"0/0/-1/-1/3", False, b"10.0.0.1:99", b"HTTP/1.1", b"POST", b"/a b"
+            ),
+        ),
+        # HAProxy's code of what went wrong with the filter: a time-out.
+        (
+            b"id-1 200 -- 221 0/0/0/1/3 2 10.0.0.1:99 HTTP/1.1 GET /",
+            End(b"id-1", 200, b"--", 221, b"0/0/0/1/3", True, b"10.0.0.1:99", b"HTTP/1.1", b"GET", b"/"),
         ),
         (b"id-1 503 SC 221", None),
-        (b"id-1 x SC 221 0/0/-1/-1/3 10.0.0.1:99 HTTP/1.1 POST /", None),
+        (b"id-1 x SC 221 0/0/-1/-1/3 2 10.0.0.1:99 HTTP/1.1 POST /", None),
         (b"", None),
     ],
 )
