@@ -174,6 +174,8 @@ def _refuse_slips(environment: Mapping[str, str]) -> None:
     for variable in environment:
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known:
             near = difflib.get_close_matches(variable, known - _NOT_SETTINGS, n=1, cutoff=0.9)
+            # capture_queue_bytes begins with the prefix itself.
+            near = [name for name in known if name == f"{ENVIRONMENT_PREFIX}{variable}"] or near
             if near or variable in _FIELD_VARIABLES:
                 wanted = _FIELD_VARIABLES.get(variable) or near[0]
                 raise SettingsError(f"unknown variable {variable}", f"did you mean {wanted}?")

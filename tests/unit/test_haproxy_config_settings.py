@@ -218,6 +218,7 @@ def test_an_environment_that_cant_be_used(variable: str, text: str, message: str
         ("CAPTURE_NODE", "did you mean CAPTURE_NODES?"),
         ("CAPTURE_BUFSIZ", "did you mean CAPTURE_BUFSIZE?"),
         ("CAPTURE_MIRROR_TO", "did you mean CAPTURE_SHADOW_HAPROXY?"),
+        ("CAPTURE_QUEUE_BYTES", "did you mean CAPTURE_CAPTURE_QUEUE_BYTES?"),
         ("CAPTURE_LOG_FILE_BYTE", "did you mean CAPTURE_LOG_FILE_BYTES?"),
     ],
 )
