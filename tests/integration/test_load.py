@@ -96,7 +96,7 @@ def test_counters_tell_the_same(finished: Finished) -> None:
     troubles = {
         name: count
         for name, count in status.items()
-        if name.startswith(("mirror_", "not_", "lost", "orphan", "proto"))
+        if name.startswith(("mirror_", "not_", "passed_", "lost", "orphan", "protocol"))
     }
     assert not any(troubles.values()), troubles
 
