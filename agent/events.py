@@ -165,6 +165,10 @@ def take_capture_id(transaction: Transaction) -> None:
     block = transaction.request_headers
     start = block.rfind(_CAPTURE_ID_LINE)
     if start < 0:
+        # The only line there is (HTTP/1.0 needs no Host) has no line end before it.
+        if block.startswith(_CAPTURE_ID_LINE[2:]):
+            identifier, _, transaction.request_headers = block[len(_CAPTURE_ID_LINE) - 2 :].partition(b"\r\n")
+            transaction.capture_id = identifier
         return
     end = block.find(b"\r\n", start + 2)
     transaction.capture_id = block[start + len(_CAPTURE_ID_LINE) : end]

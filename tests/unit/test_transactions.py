@@ -204,6 +204,9 @@ def test_the_shadow_knows_a_mirrored_request_by_the_primarys_identifier() -> Non
     assert opened is not None
     assert opened.capture_id == b"primary-7"
     assert opened.request_headers == b"host: a\r\ncontent-length: 0\r\n\r\n"
+    bare, _ = transactions.request(request(b"3", headers=b"x-capture-id: primary-8\r\n\r\n"), 0, 0)
+    assert bare is not None
+    assert (bare.capture_id, bare.request_headers) == (b"primary-8", b"\r\n")
     direct, _ = transactions.request(request(b"2"), 0, 0)
     assert direct is not None
     assert direct.capture_id == b"2"
