@@ -56,9 +56,7 @@ class Agent:
             mirrored=settings.cluster == "shadow",
         )
         submit = self._mirror.submit if self._mirror is not None else None
-        self._pipeline = Pipeline(
-            self._transactions, self._order, submit, self._status, settings.message_bytes
-        )
+        self._pipeline = Pipeline(self._transactions, self._order, submit, self._status)
         self._log = CaptureLog(
             Path(settings.log_path),
             settings.log_file_bytes,

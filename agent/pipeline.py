@@ -23,7 +23,6 @@ class Pipeline:
 
     Args:
         submit: queues a request for the shadow; None when nothing is mirrored.
-        message_bytes: what HAProxy's buffer holds of one message.
     """
 
     def __init__(
@@ -32,13 +31,11 @@ class Pipeline:
         order: CausalOrder,
         submit: SubmitToShadow | None,
         status: Status,
-        message_bytes: int,
     ) -> None:
         self._transactions = transactions
         self._order = order
         self._submit = submit
         self._status = status
-        self._message_bytes = message_bytes
         self.ended: deque[Transaction] = deque()
         """Transactions for the capture log, in the order of their ends."""
 
