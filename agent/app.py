@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -9,10 +10,10 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from agent.capture_log import CaptureLog
 from agent.ends import EndsProtocol
-from agent.events import End
 from agent.line_maker import LineMaker
 from agent.live_clients import live_clients
 from agent.mirror import Mirror
@@ -91,13 +92,13 @@ class Agent:
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         loop = self._loop
+        # Any: see `agent.ends`.
+        ends: Any = functools.partial(EndsProtocol, self._take_ends, self._peer_failed, self._connections)
         servers = [
-            await loop.create_unix_server(
-                lambda: EndsProtocol(self._take_ends, self._connections), self._fresh("ends.sock")
-            ),
+            await loop.create_unix_server(ends, self._fresh("ends.sock")),
             await loop.create_unix_server(
                 lambda: SpopProtocol(
-                    _MAX_FRAME_BYTES, self._take_messages, self._spop_failed, self._connections
+                    _MAX_FRAME_BYTES, self._take_messages, self._peer_failed, self._connections
                 ),
                 self._fresh("agent.sock"),
                 backlog=1024,
@@ -146,15 +147,15 @@ class Agent:
         path.unlink(missing_ok=True)
         return os.fspath(path)
 
-    def _spop_failed(self) -> None:
+    def _peer_failed(self) -> None:
         self._status.protocol_errors += 1
 
-    def _take_messages(self, messages: list[Message], now_ns: int, now_us: int) -> None:
-        self._pipeline.messages(messages, now_ns, now_us)
+    def _take_messages(self, messages: list[Message], now_ns: int) -> None:
+        self._pipeline.messages(messages, now_ns)
         self._go_on()
 
-    def _take_ends(self, ends: list[End], now_ns: int, now_us: int) -> None:
-        self._pipeline.ends(ends, now_ns, now_us)
+    def _take_ends(self, lines: list[bytes], now_ns: int, now_us: int) -> None:
+        self._pipeline.ends(lines, now_ns, now_us)
         self._go_on()
 
     def _go_on(self) -> None:

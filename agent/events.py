@@ -1,9 +1,11 @@
 """HAProxy's three kinds of news about a transaction, read into the transaction.
 
-The arguments' order is that of ``templates/capture.spoe.cfg.j2``, the end's fields those of the ``log-format`` in
-``templates/haproxy.cfg.j2``.
+`End` is the line that HAProxy writes for every transaction when it is done with it (the ``log-format`` in ``templates/haproxy.cfg.j2``). Short
+requests and answers are in it. Long ones are shown before, while HAProxy has them: `Request` and `Response` are the messages of
+``templates/capture.spoe.cfg.j2``. The order of arguments and fields is that of the templates.
 """
 
+import binascii
 import ipaddress
 from dataclasses import dataclass
 
@@ -20,7 +22,9 @@ REQUEST_ARGUMENTS = (
     b"headers",
     b"body",
     b"body_size",
+    b"known",
     b"received",
+    b"arrived",
     b"client",
     b"client_port",
 )
@@ -31,9 +35,35 @@ RESPONSE_ARGUMENTS = (
     b"headers",
     b"body",
     b"body_size",
+    b"completion",
+    b"answered",
     b"timers",
     b"server",
     b"server_address",
+)
+END_FIELDS = (
+    b"id",
+    b"status",
+    b"termination",
+    b"bytes_to_client",
+    b"timers",
+    b"error",
+    b"client",
+    b"version",
+    b"method",
+    b"known",
+    b"completion",
+    b"received",
+    b"arrived",
+    b"answered",
+    b"server",
+    b"server_address",
+    b"response_version",
+    b"url",
+    b"request_headers",
+    b"request_body",
+    b"response_headers",
+    b"response_body",
 )
 
 # A chunked body may have outgrown HAProxy's buffer, and nothing says so; HAProxy keeps up to this much of the buffer
@@ -44,6 +74,9 @@ _CAPTURE_ID_LINE = b"\r\nx-capture-id: "
 
 # The identifier in the news of a request that HAProxy could not even read, and refused with a 400.
 NO_ID = b"-"
+
+# What HAProxy writes for a field that has no value.
+_NOTHING = b"-"
 
 _BODILESS_STATUSES = frozenset((*range(100, 200), 204, 304))
 
@@ -61,19 +94,16 @@ class Request:
 
     def fill(self, transaction: Transaction, message_bytes: int) -> None:
         """Put the request into its transaction. ``message_bytes``: what HAProxy's buffer holds of one message."""
-        _, method, url, version, headers, body, size, received, client, port = self.values
+        _, method, url, version, headers, body, size, known, received, arrived, client, port = self.values
         transaction.method = _bytes(method)
         transaction.url = _bytes(url)
         transaction.request_version = _bytes(version)
-        transaction.request_headers = block = _bytes(headers)
-        transaction.request_body = held = _bytes(body)
+        transaction.earlier_completions = _int(known)
         transaction.received_us = _int(received)
+        transaction.arrived_us = _int(arrived)
         transaction.client = _bytes(client)
         transaction.client_port = _int(port)
-        transaction.request_body_bytes = announced = max(_int(size), len(held))
-        transaction.request_whole = len(held) == announced and (
-            parse_headers(block).content_length is not None or _fits(block, held, url, message_bytes)
-        )
+        _fill_request(transaction, _bytes(headers), _bytes(body), _int(size), message_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,62 +119,79 @@ class Response:
 
     def fill(self, transaction: Transaction, message_bytes: int) -> None:
         """Put the answer into its transaction."""
-        _, status, version, headers, body, size, timers, server, address = self.values
-        transaction.status = code = _int(status)
+        _, status, version, headers, body, size, completion, answered, timers, server, address = self.values
+        transaction.status = _int(status)
         transaction.response_version = _bytes(version)
-        transaction.response_headers = block = _bytes(headers)
-        transaction.response_body = held = _bytes(body)
+        transaction.completion = _int(completion)
+        transaction.answered_us = _int(answered)
         transaction.timers = _bytes(timers)
         transaction.server = _bytes(server)
         transaction.server_address = _bytes(address)
-        if transaction.method == b"HEAD" or code in _BODILESS_STATUSES:
-            transaction.response_body_bytes = 0
-            transaction.response_whole = True
-            return
-        transaction.response_body_bytes = announced = max(_int(size), len(held))
-        transaction.response_whole = len(held) == announced and (
-            parse_headers(block).content_length is not None or _fits(block, held, b"", message_bytes)
-        )
+        _fill_response(transaction, _bytes(headers), _bytes(body), _int(size), message_bytes)
 
 
-@dataclass(frozen=True, slots=True)
 class End:
-    """HAProxy is done with a transaction whose whole answer it did not show, or can't be sure to have shown."""
+    """HAProxy is done with a transaction."""
 
-    id: bytes
-    status: int
-    termination: bytes
-    bytes_to_client: int
-    timers: bytes
-    late: bool
-    """HAProxy did not wait for the acknowledgement of the request or of the answer (``timeout processing``)."""
-    client: bytes
-    version: bytes
-    method: bytes
-    url: bytes
+    __slots__ = ("_fields", "id", "late")
+
+    def __init__(self, fields: list[bytes]) -> None:
+        self._fields = fields
+        self.id: bytes = fields[0]
+        self.late: bool = fields[5] != _NOTHING
+        """HAProxy did not wait for the acknowledgement of the request or of the answer (``timeout processing``)."""
+
+    def fill(self, transaction: Transaction, message_bytes: int) -> None:
+        """Put into the transaction what the line says and no message has said before.
+
+        Raises:
+            ValueError: a number is none, or base64 is none.
+        """
+        fields = self._fields
+        if not transaction.request_headers:
+            self._fill_request(transaction, message_bytes)
+        if not transaction.answered_us:
+            transaction.status = max(int(fields[1]), 0)
+            self._fill_response(transaction, message_bytes)
+        if not transaction.completion:
+            transaction.completion = _number(fields[10])
+        transaction.timers = fields[4]
+        # "--" beside the whole answer says nothing that is not known.
+        if fields[2] != b"--" or not transaction.response_whole:
+            transaction.termination = fields[2]
+            transaction.bytes_to_client = int(fields[3])
+
+    def _fill_request(self, transaction: Transaction, message_bytes: int) -> None:
+        fields = self._fields
+        transaction.method = fields[8]
+        transaction.url = _decoded(fields[17])
+        transaction.request_version = fields[7]
+        transaction.earlier_completions = _number(fields[9])
+        transaction.received_us = _number(fields[11])
+        transaction.arrived_us = _number(fields[12])
+        transaction.client, transaction.client_port = pack_address(fields[6])
+        if fields[18] != _NOTHING:
+            # Without the time of arrival the body had not come to its end.
+            body = _decoded(fields[19])
+            size = len(body) if transaction.arrived_us else len(body) + 1
+            _fill_request(transaction, _decoded(fields[18]), body, size, message_bytes)
+
+    def _fill_response(self, transaction: Transaction, message_bytes: int) -> None:
+        fields = self._fields
+        if fields[20] == _NOTHING:
+            return
+        transaction.answered_us = _number(fields[13])
+        transaction.response_version = fields[16]
+        transaction.server = fields[14]
+        transaction.server_address = pack_ip(fields[15])
+        body = _decoded(fields[21])
+        _fill_response(transaction, _decoded(fields[20]), body, len(body), message_bytes)
 
 
 def parse_end(line: bytes) -> End | None:
-    """The news in one log line; None when it is none of ours (a bad request has no method, so none of the last fields)."""
-    fields = line.rstrip(b"\n").split(b" ", 9)
-    if len(fields) < 10:
-        return None
-    identifier, status, termination, size, timers, error, client, version, method, url = fields
-    try:
-        return End(
-            identifier,
-            int(status),
-            termination,
-            int(size),
-            timers,
-            error != b"-",
-            client,
-            version,
-            method,
-            url,
-        )
-    except ValueError:
-        return None
+    """The news in one line; None when it is none of ours."""
+    fields = line.split(b" ")
+    return End(fields) if len(fields) == len(END_FIELDS) else None
 
 
 def parse_message(name: bytes, values: list[Value]) -> Request | Response:
@@ -177,16 +224,59 @@ def take_capture_id(transaction: Transaction) -> None:
 
 def pack_address(text: bytes) -> tuple[bytes, int]:
     """HAProxy's ``%ci:%cp`` as the 4 or 16 bytes of the address, and the port; (b"", 0) for what is no address."""
-    host, _, port = text.decode("latin-1").rpartition(":")
-    try:
-        return ipaddress.ip_address(host).packed, int(port)
-    except ValueError:
-        return b"", 0
+    host, _, port = text.rpartition(b":")
+    packed = pack_ip(host)
+    return (packed, int(port)) if packed and port.isdigit() else (b"", 0)
 
 
-def _fits(block: bytes, body: bytes, url: Value, message_bytes: int) -> bool:
-    start_line = len(url) if isinstance(url, bytes) else 0
-    return len(block) + len(body) + start_line + _BOOKKEEPING <= message_bytes
+def pack_ip(text: bytes) -> bytes:
+    """The 4 or 16 bytes of an address; none for what is no address."""
+    packed = _packed.get(text)
+    if packed is None:
+        try:
+            packed = ipaddress.ip_address(text.decode("latin-1")).packed
+        except ValueError:
+            packed = b""
+        if len(_packed) >= 4096:
+            _packed.clear()
+        _packed[text] = packed
+    return packed
+
+
+# The addresses of clients and nodes repeat themselves.
+_packed: dict[bytes, bytes] = {}
+
+
+def _fill_request(t: Transaction, block: bytes, held: bytes, size: int, message_bytes: int) -> None:
+    t.request_headers = block
+    t.request_body = held
+    length = parse_headers(block).content_length
+    t.request_body_bytes = announced = max(size, len(held), length or 0)
+    t.request_whole = len(held) == announced and (
+        length is not None or len(block) + len(held) + len(t.url) + _BOOKKEEPING <= message_bytes
+    )
+
+
+def _fill_response(t: Transaction, block: bytes, held: bytes, size: int, message_bytes: int) -> None:
+    t.response_headers = block
+    t.response_body = held
+    if t.method == b"HEAD" or t.status in _BODILESS_STATUSES:
+        t.response_body_bytes = 0
+        t.response_whole = True
+        return
+    length = parse_headers(block).content_length
+    t.response_body_bytes = announced = max(size, len(held), length or 0)
+    t.response_whole = len(held) == announced and (
+        length is not None or len(block) + len(held) + _BOOKKEEPING <= message_bytes
+    )
+
+
+def _decoded(field: bytes) -> bytes:
+    return b"" if field == _NOTHING else binascii.a2b_base64(field)
+
+
+def _number(field: bytes) -> int:
+    return 0 if field == _NOTHING else int(field)
 
 
 def _bytes(value: Value) -> bytes:

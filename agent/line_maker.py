@@ -11,7 +11,10 @@ from record.transaction import Transaction
 _LOG = logging.getLogger(__name__)
 
 # An acknowledgement waits for so many lines at most.
-_LINES_AT_ONCE = 32
+_LINES_AT_ONCE = 16
+
+# With more than so many to make the sockets have to wait: HAProxy's ring has more room than the agent.
+_BACKLOG = 4096
 
 # Every wake-up of the writing thread costs the event loop a turn of the interpreter's lock.
 _LOT_BYTES = 256 * 1024
@@ -32,6 +35,8 @@ class LineMaker:
 
     def schedule(self) -> None:
         """Make lines as soon as the sockets leave time for it."""
+        if len(self._ended) > _BACKLOG:
+            self._make(len(self._ended) - _BACKLOG)
         if self._ended and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._make_some)

@@ -1,8 +1,11 @@
 """Sends requests to the shadow in causal order, over a bounded pool of keep-alive connections."""
 
 import asyncio
+import functools
+import heapq
 import logging
 from collections import deque
+from typing import Any
 
 from agent.mirror_connection import Job, MirrorConnection
 from agent.mirrored import mirrored_request
@@ -73,7 +76,9 @@ class Mirror:
         self._order = order
         self._status = status
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[Job] = deque()
+        # A heap: what overlapped on the primary is told in any order, and must not wait behind what waits for it.
+        self._queue: list[tuple[int, int, Job]] = []
+        self._submitted = 0
         self._queued_bytes = 0
         self._busy: set[MirrorConnection] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -88,7 +93,7 @@ class Mirror:
         return len(self._queue) + len(self._busy)
 
     def submit(self, transaction: Transaction, completion: int) -> bool:
-        """Queue a request that the primary has answered as its ``completion``-th; False when the queue is full."""
+        """Queue a request that the primary has answered as its ``completion``-th (0: not at all); False when the queue is full."""
         job = Job(
             mirrored_request(transaction),
             transaction.method == b"HEAD",
@@ -100,24 +105,24 @@ class Mirror:
             self._order.finish(completion)
             return False
         self._queued_bytes += len(job.message)
-        self._queue.append(job)
+        self._push(job)
         return True
 
     def resume(self, jobs: list[Job]) -> None:
         """Queue what an earlier agent had left, before anything else; the jobs are numbered from 1 on."""
+        self._order.resume(len(jobs))
         for job in jobs:
-            self._order.complete()
             self._queued_bytes += len(job.message)
-            self._queue.append(job)
+            self._push(job)
 
     def dispatch(self) -> None:
         """Start what may start."""
         queue = self._queue
-        while queue and not self._closing and self._order.may_start(queue[0].earlier_completions):
+        while queue and not self._closing and self._order.may_start(queue[0][2].earlier_completions):
             connection = self._idle_connection()
             if connection is None:
                 return
-            job = queue.popleft()
+            job = heapq.heappop(queue)[2]
             job.deadline = self._loop.time() + self._deadline_s
             job.attempts += 1
             self._busy.add(connection)
@@ -139,17 +144,17 @@ class Mirror:
             await asyncio.wait((self._drained,), timeout=timeout_s)
 
     def close(self) -> list[Job]:
-        """Stop sending; the requests that the shadow has not answered, in the order of their completions."""
+        """Stop sending; the requests that the shadow has not answered, in their order."""
         self._closing = True
         if self._retry is not None:
             self._retry.cancel()
         for task in self._opening:
             task.cancel()
         unsent = [connection.job for connection in self._busy if connection.job is not None]
-        unsent.extend(self._queue)
+        unsent.extend(job for _, _, job in self._queue)
         for connection in [*self._busy, *(idle for target in self._targets for idle in target.idle)]:
             connection.abort()
-        return sorted(unsent, key=lambda job: job.completion)
+        return sorted(unsent, key=lambda job: job.position)
 
     def answered(self, connection: MirrorConnection, job: Job) -> None:
         """A target's: the shadow has answered."""
@@ -163,10 +168,14 @@ class Mirror:
         if untouched and job.attempts == 1 and job.idempotent:
             # The shadow closed an idle connection while the request was on its way to it (RFC 9112 9.3.1), most likely;
             # it may have worked on the request before, so only some may be repeated (RFC 9110 9.2.2).
-            self._queue.appendleft(job)
+            self._push(job)
             return
         self._status.mirror_failed += 1
         self._done(job)
+
+    def _push(self, job: Job) -> None:
+        self._submitted += 1
+        heapq.heappush(self._queue, (job.position, self._submitted, job))
 
     def _done(self, job: Job) -> None:
         self._queued_bytes -= len(job.message)
@@ -196,7 +205,9 @@ class Mirror:
     async def _connect(self, target: _Target) -> None:
         try:
             async with asyncio.timeout(_CONNECT_S):
-                await self._loop.create_connection(lambda: MirrorConnection(target), target.host, target.port)
+                # Any: it has a protocol's methods, and inherits from nothing, since it is compiled.
+                factory: Any = functools.partial(MirrorConnection, target)
+                await self._loop.create_connection(factory, target.host, target.port)
         except (OSError, TimeoutError) as error:
             target.connections -= 1
             target.retry_at = self._loop.time() + _RETRY_S

@@ -16,16 +16,27 @@ class Job:
         message: the whole request.
         head: its answer has no body, whatever its headers say.
         earlier_completions: what the shadow must have finished before this may start (T of `agent.order`).
-        completion: the number that the shadow's progress is told with.
+        completion: the number that the shadow's progress is told with; 0: none.
     """
 
-    __slots__ = ("attempts", "completion", "deadline", "earlier_completions", "head", "idempotent", "message")
+    __slots__ = (
+        "attempts",
+        "completion",
+        "deadline",
+        "earlier_completions",
+        "head",
+        "idempotent",
+        "message",
+        "position",
+    )
 
     def __init__(self, message: bytes, head: bool, earlier_completions: int, completion: int) -> None:
         self.message = message
         self.head = head
         self.earlier_completions = earlier_completions
         self.completion = completion
+        self.position = 2 * completion if completion else 2 * earlier_completions + 1
+        """Its place in the queue: by completion, and where there was none right behind what it waits for."""
         self.idempotent = message.startswith(_IDEMPOTENT)
         self.attempts = 0
         self.deadline = 0.0
@@ -45,8 +56,8 @@ class Owner(Protocol):
         """The connection is gone, and with it ``job``'s answer; ``untouched``: it had served before, and nothing had come."""
 
 
-class MirrorConnection(asyncio.Protocol):
-    """A client of HTTP/1.1. ``on_...`` are httptools' callbacks."""
+class MirrorConnection:
+    """A client of HTTP/1.1: an `asyncio.Protocol` that inherits from nothing, since it is compiled. ``on_...`` are httptools' callbacks."""
 
     def __init__(self, owner: Owner) -> None:
         self.job: Job | None = None
@@ -96,6 +107,15 @@ class MirrorConnection(asyncio.Protocol):
                 return
         if self._bodiless or self._complete:
             self._end_answer(self.job)
+
+    def eof_received(self) -> None:
+        """Asyncio's: the connection is to be closed."""
+
+    def pause_writing(self) -> None:
+        """Asyncio's. One request at a time: there is nothing to hold back."""
+
+    def resume_writing(self) -> None:
+        """Asyncio's."""
 
     def on_headers_complete(self) -> None:
         """The parser would wait for the body that a HEAD's answer announces but does not have, and offers no way to say so."""

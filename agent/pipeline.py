@@ -1,11 +1,12 @@
 """What happens to a transaction: joined, ordered, mirrored, captured. The one place where these meet."""
 
 import logging
+import re
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
-from agent.events import NO_ID, End, Request, Response, parse_message
+from agent.events import NO_ID, Request, Response, parse_end, parse_message
 from agent.order import CausalOrder
 from agent.spop.connection import Message
 from agent.spop.errors import SpopError
@@ -14,6 +15,9 @@ from agent.transactions import LOST, Transactions
 from record.transaction import Transaction
 
 _LOG = logging.getLogger(__name__)
+
+# How long the order waits for HAProxy's news of a completion whose number is known to be given.
+_PATIENCE_NS = 2 * 10**9
 
 SubmitToShadow = Callable[[Transaction, int], bool]
 
@@ -39,8 +43,8 @@ class Pipeline:
         self.ended: deque[Transaction] = deque()
         """Transactions for the capture log, in the order of their ends."""
 
-    def messages(self, messages: list[Message], now_ns: int, now_us: int) -> None:
-        """HAProxy's requests and answers of one read of a socket."""
+    def messages(self, messages: list[Message], now_ns: int) -> None:
+        """The long requests and answers that HAProxy shows, of one read of a socket."""
         for message in messages:
             try:
                 event = parse_message(*message.decode())
@@ -49,33 +53,43 @@ class Pipeline:
                 _LOG.error("SPOP: %s", error)
                 continue
             if isinstance(event, Request):
-                self._request(event, now_ns, now_us)
+                self._request(event, now_ns)
             else:
-                self._response(event, now_ns)
+                self._response(event)
         self._bound(now_ns)
 
-    def ends(self, ends: list[End], now_ns: int, now_us: int) -> None:
-        """HAProxy's news of transactions that ended without a whole answer."""
-        for end in ends:
+    def ends(self, lines: list[bytes], now_ns: int, now_us: int) -> None:
+        """HAProxy's lines about transactions that ended."""
+        for line in lines:
+            end = parse_end(line)
+            if end is None:
+                self._no_end(line)
+                continue
             if end.id == NO_ID:
                 self._status.bad_requests += 1
                 continue
             if end.late:
                 self._status.passed_unacknowledged += 1
-            transaction = self._transactions.end(end, now_ns, now_us)
+            try:
+                transaction = self._transactions.end(end, now_ns, now_us)
+            except ValueError as error:
+                self._status.protocol_errors += 1
+                _LOG.error("HAProxy's line can't be read: %s", error)
+                continue
             if transaction is not None:
                 self.finish(transaction)
 
     def tick(self, now_ns: int) -> None:
         """End what is overdue; to be called about once a second."""
         self._bound(now_ns)
+        if self._order.give_up_missing(now_ns, _PATIENCE_NS):
+            self._status.order_given_up = self._order.missing
         self.count()
 
     def vanished(self, live: AbstractSet[tuple[bytes, int]], before_ns: int) -> None:
-        """End what HAProxy no longer works on, and never told the end of."""
+        """End what HAProxy no longer works on, and never told the end of: it keeps silent only about what a node had got."""
         for transaction in self._transactions.vanished(live, before_ns):
             if transaction.mirror is None:
-                # It keeps silent only about requests that a node had got.
                 self._mirror(transaction)
             self.finish(transaction)
 
@@ -88,29 +102,35 @@ class Pipeline:
         for transaction in self._transactions.overdue(now_ns):
             self.finish(transaction)
 
-    def _request(self, event: Request, now_ns: int, now_us: int) -> None:
-        transaction, early_answer = self._transactions.request(event, now_ns, now_us)
-        if transaction is None:
-            return
-        self._status.requests += 1
-        transaction.earlier_completions = self._order.arrive()
-        if early_answer is not None:
-            self._response(early_answer, now_ns)
+    def _no_end(self, line: bytes) -> None:
+        # "N event(s) dropped", or the like: what HAProxy's ring had no room for.
+        if b"dropped" in line:
+            count = re.search(rb"[0-9]+", line)
+            self._status.ring_dropped += int(count[0]) if count else 1
+            _LOG.error("transactions are lost, the agent was away or too slow: %s", line.decode("latin-1"))
+        else:
+            self._status.protocol_errors += 1
 
-    def _response(self, event: Response, now_ns: int) -> None:
-        transaction = self._transactions.response(event, now_ns)
+    def _request(self, event: Request, now_ns: int) -> None:
+        transaction, early_answer = self._transactions.request(event, now_ns)
         if transaction is None:
             return
-        self._mirror(transaction)
-        if transaction.response_whole:
-            self._transactions.close(transaction)
-            self.finish(transaction)
+        if self._submit is not None:
+            transaction.earlier_completions = self._order.arrive(transaction.earlier_completions)
+            transaction.placed = True
+        if early_answer is not None:
+            self._response(early_answer)
+
+    def _response(self, event: Response) -> None:
+        transaction = self._transactions.response(event)
+        if transaction is not None:
+            self._mirror(transaction)
 
     def _mirror(self, transaction: Transaction) -> None:
         """The primary is done with the request: now the shadow may have it."""
         if self._submit is None:
             return
-        completion = self._order.complete()
+        completion = self._order.complete(transaction.completion) if transaction.completion else 0
         if not transaction.request_headers:
             transaction.mirror = "not sent: the request passed while the agent was away or busy"
             self._status.not_mirrored_unseen += 1
@@ -127,6 +147,8 @@ class Pipeline:
     def finish(self, transaction: Transaction) -> None:
         """A transaction has ended: mirror it if that is still to be decided, and let it be captured."""
         if self._submit is not None and transaction.mirror is None:
+            if not transaction.placed:
+                transaction.earlier_completions = self._order.arrive(transaction.earlier_completions)
             if reached_a_node(transaction):
                 self._mirror(transaction)
             else:
@@ -135,11 +157,15 @@ class Pipeline:
                     f"not sent: {'its end is unknown' if lost else 'the request did not reach a node'}"
                 )
                 self._status.not_mirrored_unanswered += 1
+                if transaction.completion:
+                    self._order.finish(self._order.complete(transaction.completion))
         self._status.transactions += 1
         self.ended.append(transaction)
 
 
 def reached_a_node(transaction: Transaction) -> bool:
-    """Whether a node may have worked on the request although no answer was seen: a connection to it had been made (``%Tc``)."""
+    """Whether a node may have worked on the request: it answered, or a connection to it had been made (``%Tc``)."""
+    if transaction.answered_us:
+        return True
     timers = transaction.timers.split(b"/")
     return len(timers) > 2 and not timers[2].startswith(b"-")

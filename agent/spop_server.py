@@ -10,8 +10,8 @@ from agent.spop.connection import Connection, Message
 
 _LOG = logging.getLogger(__name__)
 
-Sink = Callable[[list[Message], int, int], None]
-"""Takes the messages of one read, with CLOCK_MONOTONIC in ns and the time of day in us."""
+Sink = Callable[[list[Message], int], None]
+"""Takes the messages of one read, with CLOCK_MONOTONIC in ns."""
 
 
 class SpopProtocol(asyncio.Protocol):
@@ -38,15 +38,13 @@ class SpopProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Asyncio's."""
-        # The stamps come before the acknowledgement: until then HAProxy holds the request, or the answer, back.
-        now_ns, now_us = time.monotonic_ns(), time.time_ns() // 1000
         received = self._connection.receive(data)
         transport = self._transport
         assert transport is not None
         if received.reply:
             transport.write(received.reply)
         if received.messages:
-            self._sink(received.messages, now_ns, now_us)
+            self._sink(received.messages, time.monotonic_ns())
         if received.error is not None:
             self._failed()
             _LOG.error("SPOP: %s (status %d)", received.error, received.error.status)

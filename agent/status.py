@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 class Status:
     """Counts since the agent's start. ``docker exec CONTAINER capture-status`` prints them."""
 
-    requests: int = 0
-    """Requests that HAProxy showed the agent."""
     transactions: int = 0
     """Transactions that ended."""
     mirrored: int = 0
@@ -26,8 +24,12 @@ class Status:
     bad_requests: int = 0
     """Requests that are no HTTP: HAProxy answers 400 and shows them to nobody."""
     passed_unacknowledged: int = 0
-    """Transactions of which HAProxy passed the request or the answer on before the agent acknowledged it (it was busy for longer
-    than ``processing_timeout_ms``): the client may have been ahead of the agent, so their order on the shadow is not sure."""
+    """Transactions with a long request or answer that HAProxy passed on before the agent acknowledged it (it was busy for longer than
+    ``processing_timeout_ms``): that part may be missing in the record."""
+    ring_dropped: int = 0
+    """Transactions that HAProxy had no room left for while the agent was away or too slow (``ring_bytes``)."""
+    order_given_up: int = 0
+    """Completions whose news did not come within 2 s: requests that came after them were mirrored without waiting for them."""
     lost_ends: int = 0
     """Transactions whose end HAProxy never told."""
     orphan_answers: int = 0

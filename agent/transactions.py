@@ -1,13 +1,13 @@
 """Joins HAProxy's events into transactions. No I/O; the caller says what time it is.
 
-A transaction ends exactly once: with a whole answer; with HAProxy's news of its end, where the answer was not seen whole; or, when
-those never come, by its age or because memory for open transactions is used up.
+A transaction ends exactly once: with HAProxy's news of its end; or, when those never come, by its age or because memory for open
+transactions is used up. Most are never open: the news of the end are all that is told of them.
 """
 
 from collections import OrderedDict
 from collections.abc import Set as AbstractSet
 
-from agent.events import End, Request, Response, pack_address, take_capture_id
+from agent.events import End, Request, Response, take_capture_id
 from record.transaction import Transaction
 
 LOST = b"??"
@@ -47,14 +47,13 @@ class Transactions:
     def __len__(self) -> int:
         return len(self._open)
 
-    def request(self, event: Request, now_ns: int, now_us: int) -> tuple[Transaction | None, Response | None]:
+    def request(self, event: Request, now_ns: int) -> tuple[Transaction | None, Response | None]:
         """Open a transaction. Also its answer, if that came first; nothing for a request that is known already."""
         identifier = event.id
         if identifier in self._open or self._ended(identifier):
             return None, None
         transaction = Transaction(identifier)
-        transaction.arrived_ns = now_ns
-        transaction.arrived_us = now_us
+        transaction.opened_ns = now_ns
         event.fill(transaction, self._message_bytes)
         if self._mirrored:
             take_capture_id(transaction)
@@ -62,59 +61,56 @@ class Transactions:
         self.held_bytes += transaction.held_bytes
         return transaction, self._early_answers.pop(identifier, None) if self._early_answers else None
 
-    def response(self, event: Response, now_ns: int) -> Transaction | None:
-        """The primary has answered: the transaction, still open (see `close`) when the news of its end are to come."""
+    def response(self, event: Response) -> Transaction | None:
+        """The primary has answered: the transaction, which is open until the news of its end come."""
         identifier = event.id
         transaction = self._open.get(identifier)
         if transaction is None:
             if not self._ended(identifier):
                 self._keep_early(identifier, event)
             return None
-        if transaction.answered_ns:
+        if transaction.answered_us:
             return None
         self.held_bytes -= transaction.held_bytes
         event.fill(transaction, self._message_bytes)
         self.held_bytes += transaction.held_bytes
-        transaction.answered_ns = now_ns
         return transaction
 
     def end(self, event: End, now_ns: int, now_us: int) -> Transaction | None:
-        """HAProxy is done with a transaction: it, or None when it had ended already."""
+        """HAProxy is done with a transaction: it, or None when it had ended already.
+
+        Raises:
+            ValueError: the news can't be read.
+        """
         if self._ended(event.id):
             return None
         transaction = self._open.get(event.id)
+        held = 0 if transaction is None else transaction.held_bytes
         if transaction is None:
-            # Its request never reached the agent whole: cut off while it arrived, or passed on while the agent was busy.
             transaction = Transaction(event.id)
-            transaction.arrived_ns, transaction.arrived_us = now_ns, now_us
-            transaction.method, transaction.url = event.method, event.url
-            transaction.request_version = event.version.removeprefix(b"HTTP/")
-            transaction.client, transaction.client_port = pack_address(event.client)
-            self._open[event.id] = transaction
-            self.held_bytes += transaction.held_bytes
-        if not transaction.answered_ns:
-            transaction.status = max(event.status, 0)
-        transaction.termination = event.termination
-        transaction.bytes_to_client = event.bytes_to_client
-        transaction.timers = event.timers
-        self.close(transaction)
+            transaction.opened_ns = now_ns
+            early_answer = self._early_answers.pop(event.id, None) if self._early_answers else None
+            if early_answer is not None:
+                early_answer.fill(transaction, self._message_bytes)
+        shown = transaction.request_headers
+        event.fill(transaction, self._message_bytes)
+        if not transaction.received_us:
+            # Nobody told when it came: about now, less HAProxy's total time.
+            transaction.arrived_us = now_us
+        if self._mirrored and not shown:
+            take_capture_id(transaction)
+        if held:
+            del self._open[event.id]
+            self.held_bytes -= held
+        self._remember(event.id)
         return transaction
-
-    def close(self, transaction: Transaction) -> None:
-        """The transaction has all that it waits for."""
-        if self._open.pop(transaction.id, None) is None:
-            return
-        self.held_bytes -= transaction.held_bytes
-        self._recent.add(transaction.id)
-        if len(self._recent) >= _REMEMBERED:
-            self._recent_before, self._recent = self._recent, set()
 
     def overdue(self, now_ns: int) -> list[Transaction]:
         """End what is too old, or too much: those transactions, oldest first."""
         ended: list[Transaction] = []
         while self._open:
             oldest = next(iter(self._open.values()))
-            if self.held_bytes <= self._max_bytes and now_ns - oldest.arrived_ns <= self._max_age_ns:
+            if self.held_bytes <= self._max_bytes and now_ns - oldest.opened_ns <= self._max_age_ns:
                 break
             ended.append(self._lose(oldest))
         return ended
@@ -124,14 +120,13 @@ class Transactions:
         silent = [
             transaction
             for transaction in self._open.values()
-            if transaction.arrived_ns < before_ns
-            and (transaction.client, transaction.client_port) not in live
+            if transaction.opened_ns < before_ns and (transaction.client, transaction.client_port) not in live
         ]
         return [self._lose(transaction) for transaction in silent]
 
     def oldest_ns(self) -> int | None:
         """When the oldest open transaction arrived; None when none is open."""
-        return next(iter(self._open.values())).arrived_ns if self._open else None
+        return next(iter(self._open.values())).opened_ns if self._open else None
 
     def abandon(self) -> list[Transaction]:
         """End all that are open, oldest first: the agent stops."""
@@ -139,9 +134,16 @@ class Transactions:
 
     def _lose(self, transaction: Transaction) -> Transaction:
         transaction.termination = LOST
-        self.close(transaction)
+        del self._open[transaction.id]
+        self.held_bytes -= transaction.held_bytes
+        self._remember(transaction.id)
         self.lost += 1
         return transaction
+
+    def _remember(self, identifier: bytes) -> None:
+        self._recent.add(identifier)
+        if len(self._recent) >= _REMEMBERED:
+            self._recent_before, self._recent = self._recent, set()
 
     def _ended(self, identifier: bytes) -> bool:
         return identifier in self._recent or identifier in self._recent_before

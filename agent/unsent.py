@@ -46,11 +46,11 @@ class UnsentFile:
 
 
 def dump_jobs(jobs: Iterable[Job]) -> bytes:
-    """One line of JSON for each job, in the order of their completions."""
+    """One line of JSON for each job, in their order."""
     lines = [
         json.dumps(
             {
-                "completion": job.completion,
+                "position": job.position,
                 "earlierCompletions": job.earlier_completions,
                 "head": job.head,
                 "message": base64.b64encode(job.message).decode("ascii"),
@@ -69,13 +69,13 @@ def load_jobs(text: bytes) -> list[Job]:
     """
     rows = [json.loads(line) for line in text.splitlines()]
     try:
-        completions = [row["completion"] for row in rows]
+        positions = [row["position"] for row in rows]
         # What had been finished before the stop is no longer to be waited for.
         return [
             Job(
                 base64.b64decode(row["message"]),
                 row["head"],
-                bisect.bisect_right(completions, row["earlierCompletions"]),
+                bisect.bisect_right(positions, 2 * row["earlierCompletions"]),
                 number,
             )
             for number, row in enumerate(rows, start=1)

@@ -65,12 +65,29 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         # HAProxy keeps this part of the buffer free for rewriting headers (its default, made explicit).
         "maxrewrite": _MAXREWRITE,
         "inline_bytes": settings.bufsize - _MAXREWRITE,
-        # An answer under half the buffer has certainly left room, so it is whole; above, the log's news of the end are needed.
-        "surely_whole_bytes": settings.bufsize // 2 - _MAXREWRITE,
+        **_line_bounds(settings.bufsize),
     }
 
 
 _MAXREWRITE = 1024
+
+# HAProxy's longest log line ("len" of the "log" directive).
+_LINE_BYTES = 65535
+
+
+def _line_bounds(bufsize: int) -> dict[str, int]:
+    """How long each part of a transaction may be to travel in its line, in bytes before base64.
+
+    Together they fit the longest line; each one fits a buffer once it is base64 (HAProxy converts in a buffer of that size).
+    """
+    one = (bufsize - _MAXREWRITE) * 3 // 4
+    bounds = {"url": 4000, "headers": 8000, "request_body": 12_000, "response_body": 15_000}
+    # The headers twice; 1,000 bytes for all other fields.
+    assert (sum(bounds.values()) + bounds["headers"]) * 4 // 3 + 1000 <= _LINE_BYTES
+    return {
+        "line_bytes": _LINE_BYTES,
+        **{f"line_{name}_bytes": min(bound, one) for name, bound in bounds.items()},
+    }
 
 
 def _servers(settings: ProxySettings) -> list[dict[str, object]]:

@@ -18,7 +18,9 @@ ENVIRONMENT_PREFIX = "CAPTURE_"
 _ENVIRONMENT_NAMES = {"mirror_to": "SHADOW_HAPROXY"}
 
 # The start script's own, and the agent's.
-_NOT_SETTINGS = frozenset(("CAPTURE_CONFIG_DIR", "CAPTURE_RUNTIME_DIR", "CAPTURE_NOTIFY"))
+_NOT_SETTINGS = frozenset(
+    ("CAPTURE_CONFIG_DIR", "CAPTURE_RUNTIME_DIR", "CAPTURE_NOTIFY", "CAPTURE_HALF_THE_CORES")
+)
 
 # The fields' names as variables where an operator's word is another.
 _FIELD_VARIABLES = {
@@ -69,10 +71,14 @@ class ProxySettings:
     mirror_agent: str = "built-in"
     """``built-in``, or ``spoa-mirror``: HAProxy's own mirror agent, whose binary the image then carries."""
 
+    threads: int = 0
+    """HAProxy's ``nbthread``; 0: half as many as there are cores, the agent being the other half, and 4 at most."""
     bufsize: int = 65536
     """HAProxy's ``tune.bufsize``: headers and body of one message must fit to be captured and mirrored whole. 16384 to 16777216."""
+    ring_bytes: int = 64 * 1024 * 1024
+    """Memory of HAProxy's for ended transactions that the agent has not read yet; what no longer fits is lost, and counted."""
     processing_timeout_ms: int = 50
-    """How long HAProxy waits for the agent to acknowledge a request or an answer before it passes it on regardless."""
+    """How long HAProxy waits for the agent to acknowledge a long request or answer before it passes it on regardless."""
     connect_timeout_s: int = 5
     """How long HAProxy waits for a connection to a node before it tries again or the next one."""
     client_timeout_s: int = 3600
@@ -267,7 +273,9 @@ def _check_addresses(settings: ProxySettings) -> None:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("port", 1, 65535),
+    ("threads", 0, 64),
     ("bufsize", 16384, 16 * 1024 * 1024),
+    ("ring_bytes", 1 << 20, 1 << 32),
     ("processing_timeout_ms", 1, 60_000),
     ("connect_timeout_s", 1, 3600),
     ("client_timeout_s", 1, 2_000_000),

@@ -110,7 +110,7 @@ class EntryWriter:
         phrase = _phrase(t.status)
         # "HTTP/1.1 200 PHRASE\r\n"; -1: not known, for nobody showed the answer (HAR 1.2, "response").
         size, body_size = -1, -1
-        if t.answered_ns:
+        if t.answered_us:
             size, body_size = 15 + len(phrase) + len(block), t.response_body_bytes
         location = headers.location if self._location_is_shown else ""
         return (
@@ -155,18 +155,18 @@ def timings_us(t: Transaction, timers: tuple[int, int, int, int, int]) -> tuple[
     """HAR's send, connect, wait and receive in microseconds; connect is -1 when no connection was made.
 
     ``send`` is the client's time to send its request, HAProxy's ``%TR``; ``connect`` is ``%Tc``;
-    ``wait`` is the node's time until the answer's first byte, and ``receive`` what is left until the agent had the answer, or
-    until HAProxy's ``%Ta`` when the answer went on after that.
+    ``wait`` is the node's time until the answer's first byte, and ``receive`` what is left until HAProxy had the answer, or
+    until its ``%Ta`` when the answer went on after that.
     """
     # %TR counts the wait for the body too, but in whole milliseconds.
     send = max(timers[0] * 1000, t.arrived_us - t.received_us if t.received_us else 0, 0)
     connect = timers[2] * 1000 if timers[2] >= 0 else -1
     total = timers[4] * 1000
-    if not t.answered_ns:
+    if not t.answered_us:
         # Nothing but HAProxy's total is known of what came after the request, if anything did (%Tw).
         rest = max(total - send - max(connect, 0), 0)
         return (send + rest, connect, 0, 0) if timers[1] < 0 else (send, connect, rest, 0)
-    phase = max((t.answered_ns - t.arrived_ns) // 1000, 0)
+    phase = max(t.answered_us - t.arrived_us, 0)
     connect = min(connect, phase)
     rest = phase - max(connect, 0)
     # HAProxy's times are cut to whole milliseconds: a difference under 2 ms says nothing.
@@ -204,13 +204,13 @@ def _marks(t: Transaction) -> str:
     marks = ""
     if not t.request_whole or not t.response_whole:
         cut = [] if t.request_whole else ['"request"']
-        if t.answered_ns and not t.response_whole:
+        if t.answered_us and not t.response_whole:
             cut.append('"response"')
         if cut:
             marks += f',"_truncated":[{",".join(cut)}]'
     if t.termination:
         state = t.termination.decode("latin-1")
-        cause = "" if t.answered_ns else _cause(state, t)
+        cause = "" if t.answered_us else _cause(state, t)
         marks += f',"_termination":{{"state":{_quote(state)},"cause":{_quote(cause)}}}'
         if t.bytes_to_client:
             marks += f',"_bytesToClient":{t.bytes_to_client}'

@@ -5,22 +5,24 @@ class Transaction:
     """A request, its answer and its end.
 
     Header blocks are the field lines as HAProxy shows them (names in lower case, each line ended by CRLF, an empty line last);
-    bodies are without transfer coding, and hold a prefix where ``*_whole`` is false. Times: ``*_ns`` CLOCK_MONOTONIC,
-    ``*_us`` microseconds since 1970.
+    bodies are without transfer coding, and hold a prefix where ``*_whole`` is false. Times: ``*_us`` HAProxy's clock, microseconds since
+    1970; ``opened_ns`` the agent's CLOCK_MONOTONIC.
     """
 
     __slots__ = (
-        "answered_ns",
-        "arrived_ns",
+        "answered_us",
         "arrived_us",
         "bytes_to_client",
         "capture_id",
         "client",
         "client_port",
+        "completion",
         "earlier_completions",
         "id",
         "method",
         "mirror",
+        "opened_ns",
+        "placed",
         "received_us",
         "request_body",
         "request_body_bytes",
@@ -60,9 +62,10 @@ class Transaction:
         self.client: bytes = b""
         """Address of the client: 4 or 16 bytes; empty when unknown."""
         self.client_port: int = 0
-        self.arrived_ns: int = 0
         self.arrived_us: int = 0
-        """The agent's clocks when it had the request."""
+        """When HAProxy had the request whole, or as much of it as fits its buffer; 0: the client never sent it whole."""
+        self.opened_ns: int = 0
+        """When the agent heard of it first."""
 
         self.status: int = 0
         """0: no answer."""
@@ -76,14 +79,19 @@ class Transaction:
         self.server: bytes = b""
         """The node that answered, as HAProxy names it; empty when none did."""
         self.server_address: bytes = b""
-        self.answered_ns: int = 0
+        self.answered_us: int = 0
+        """When HAProxy had the answer whole, or as much of it as fits its buffer; 0: the agent was not shown an answer."""
 
         self.termination: bytes = b""
         """HAProxy's two-letter termination state (``%ts``), where its news of the end were needed; ``??``: they never came."""
         self.bytes_to_client: int = 0
         """HAProxy's ``%B``, with the termination state."""
         self.earlier_completions: int = 0
-        """How many transactions the primary had completed when this one arrived (see `agent.order`)."""
+        """How many answers HAProxy had had when this request came (see `agent.order`)."""
+        self.placed: bool = False
+        """``earlier_completions`` is `agent.order`'s number, no longer HAProxy's counter."""
+        self.completion: int = 0
+        """The answer's number among all that HAProxy had, from 1 on; 0: there was none."""
         self.mirror: str | None = None
         """None: this proxy does not mirror. Empty: queued for the shadow. Else why it was not."""
 

@@ -61,6 +61,7 @@ class Mirrored:
     ) -> None:
         self.order = CausalOrder()
         self.status = Status()
+        self._counter = 0
         targets = [("127.0.0.1", port) for port in ports]
         self.mirror = Mirror(targets, connections, queue_bytes, deadline_s, self.order, self.status)
 
@@ -69,7 +70,9 @@ class Mirrored:
         transaction.method, transaction.url = method, f"/{name}".encode()
         transaction.request_headers = b"host: shadow\r\n\r\n"
         transaction.earlier_completions = earlier_completions
-        queued = self.mirror.submit(transaction, self.order.complete())
+        self._counter += 1
+        self.order.arrive(0)
+        queued = self.mirror.submit(transaction, self.order.complete(self._counter))
         self.mirror.dispatch()
         return queued
 
@@ -281,5 +284,54 @@ def test_what_is_not_sent_at_the_end_is_handed_back_in_order() -> None:
             await until(lambda: len(shadow.heads) == 2)
             unsent = mirrored.mirror.close()
         assert [job.completion for job in unsent] == [1, 2, 3, 4, 5, 6]
+
+    asyncio.run(run())
+
+
+def test_a_request_that_nobody_answered_is_sent_right_after_what_it_waited_for() -> None:
+    async def run() -> None:
+        release = asyncio.Event()
+
+        async def slow(head: bytes, writer: asyncio.StreamWriter) -> None:
+            if b"/first" in head:
+                await release.wait()
+            writer.write(OK)
+
+        shadow = Shadow(slow)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port])
+            mirrored.send("first")
+            unanswered = Transaction(b"unanswered")
+            unanswered.method, unanswered.url = b"POST", b"/unanswered"
+            unanswered.request_headers = b"host: shadow\r\n\r\n"
+            unanswered.earlier_completions = 1
+            assert mirrored.mirror.submit(unanswered, 0)
+            mirrored.send("last", earlier_completions=1)
+            await until(lambda: len(shadow.heads) == 1)
+            release.set()
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert [head.split()[1] for head in shadow.heads] == [b"/first", b"/unanswered", b"/last"]
+        assert mirrored.order.watermark == 2
+
+    asyncio.run(run())
+
+
+def test_what_the_primary_told_late_does_not_block_what_it_told_before() -> None:
+    async def run() -> None:
+        shadow = Shadow(ok)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=1)
+            order = mirrored.order
+            for counter, known in ((2, 1), (1, 0)):
+                transaction = Transaction(b"%d" % counter)
+                transaction.method, transaction.url = b"GET", b"/%d" % counter
+                transaction.request_headers = b"host: shadow\r\n\r\n"
+                transaction.earlier_completions = order.arrive(known)
+                mirrored.mirror.submit(transaction, order.complete(counter))
+                mirrored.mirror.dispatch()
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert [head.split()[1] for head in shadow.heads] == [b"/1", b"/2"]
 
     asyncio.run(run())

@@ -39,7 +39,6 @@ def transaction(**changes: Any) -> Transaction:
         "received_us": RECEIVED_US,
         "client": b"\xc0\0\2\7",
         "client_port": 42128,
-        "arrived_ns": 5 * NS,
         "arrived_us": RECEIVED_US + 400,
         "status": 200,
         "response_version": b"1.1",
@@ -50,7 +49,7 @@ def transaction(**changes: Any) -> Transaction:
         "timers": b"2/0/1/10",
         "server": b"node1",
         "server_address": b"\x0a\0\0\1",
-        "answered_ns": 5 * NS + 16_500_000,
+        "answered_us": RECEIVED_US + 400 + 16_500,
     }
     for name, value in (values | changes).items():
         setattr(made, name, value)
@@ -68,7 +67,7 @@ def unanswered(**changes: Any) -> Transaction:
         "response_whole": False,
         "server": b"",
         "server_address": b"",
-        "answered_ns": 0,
+        "answered_us": 0,
     }
     return transaction(**(without | changes))
 
@@ -605,9 +604,8 @@ def transactions(draw: st.DrawFn) -> Transaction:
     made.received_us, made.arrived_us = draw(clocks_us), draw(clocks_us)
     made.client, made.server_address = draw(addresses), draw(addresses)
     made.client_port = draw(st.integers(0, 65535))
-    made.arrived_ns = draw(st.integers(1, 2**60))
     if draw(st.booleans()):
-        made.answered_ns = made.arrived_ns + draw(st.integers(0, 2**45))
+        made.answered_us = draw(clocks_us) or 1
     else:
         made.response_headers, made.response_body, made.response_whole = b"", b"", False
         made.response_body_bytes = 0

@@ -44,7 +44,7 @@ def test_nothing_left_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", [b"nonsense\n", b'{"completion": 1}\n', b"[1]\n"])
+@pytest.mark.parametrize("text", [b"nonsense\n", b'{"position": 1}\n', b"[1]\n"])
 def test_a_damaged_file_stops_nobody(tmp_path: Path, text: bytes, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "unsent").write_bytes(text)
     with caplog.at_level(logging.ERROR):
