@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import json
 import logging
 import os
@@ -31,6 +30,9 @@ _LOG = logging.getLogger(__name__)
 
 # HAProxy's largest buffer that the settings allow; its hello says how large its frames are really.
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
+
+# Longer than `agent.ends` rests between two reads.
+_LAST_READ_S = 0.02
 
 # How often HAProxy is asked about transactions that are open for that long.
 _ASK_EVERY_S = 5
@@ -68,6 +70,7 @@ class Agent:
         self._lines = LineMaker(self._pipeline.ended, entries, self._log)
         self._unsent = UnsentFile(Path(f"{settings.log_path}.unsent"))
         self._connections: set[asyncio.Transport] = set()
+        self._ring: EndsProtocol | None = None
 
     async def run(self, ready_fd: int | None) -> None:
         """Serve until SIGTERM or SIGINT; a second one ends at once. ``ready_fd``: where to write a line when serving."""
@@ -84,6 +87,8 @@ class Agent:
             mirrored_to = ", ".join(self._settings.mirror_to) or "nobody"
             _LOG.info("capturing to %s, mirroring to %s", self._settings.log_path, mirrored_to)
             await stop.wait()
+            # HAProxy has ended, but for what the sockets still hold.
+            await asyncio.sleep(_LAST_READ_S)
             if self._mirror is not None:
                 await self._mirror.drain(self._settings.drain_s)
         self._end()
@@ -93,7 +98,7 @@ class Agent:
     async def _serving(self) -> AsyncIterator[None]:
         loop = self._loop
         # Any: see `agent.ends`.
-        ends: Any = functools.partial(EndsProtocol, self._take_ends, self._peer_failed, self._connections)
+        ends: Any = self._ring_protocol
         servers = [
             await loop.create_unix_server(ends, self._fresh("ends.sock")),
             await loop.create_unix_server(
@@ -150,6 +155,10 @@ class Agent:
     def _peer_failed(self) -> None:
         self._status.protocol_errors += 1
 
+    def _ring_protocol(self) -> EndsProtocol:
+        self._ring = EndsProtocol(self._take_ends, self._peer_failed, self._connections)
+        return self._ring
+
     def _take_messages(self, messages: list[Message], now_ns: int) -> None:
         self._pipeline.messages(messages, now_ns)
         self._go_on()
@@ -192,6 +201,7 @@ class Agent:
         return {
             "cluster": self._settings.cluster,
             **self._status.as_dict(),
+            "ring_behind": int(self._ring is not None and self._ring.behind),
             "captured": self._log.written,
             "capture_dropped": self._log.dropped,
             "open_transactions": len(self._transactions),

@@ -13,6 +13,9 @@ _LOG = logging.getLogger(__name__)
 # Nobody waits for these lines, and waking up for each one costs more than the line: after a read the next one can wait so long.
 _REST_S = 0.004
 
+# A socket's buffer holds twice as much, or more.
+_MUCH_BYTES = 64 * 1024
+
 Sink = Callable[[list[bytes], int, int], None]
 """Takes the lines of one read, with CLOCK_MONOTONIC in ns and the time of day in us."""
 
@@ -31,6 +34,8 @@ class EndsProtocol:
         self._open_connections = open_connections
         self._transport: asyncio.Transport | None = None
         self._frames = OctetCounting()
+        self.behind = False
+        """HAProxy's ring has more than the agent has read: the last read was a large one."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's."""
@@ -47,6 +52,7 @@ class EndsProtocol:
             self._failed()
             cast("asyncio.Transport", self._transport).abort()
             return
+        self.behind = len(data) >= _MUCH_BYTES
         transport = cast("asyncio.Transport", self._transport)
         transport.pause_reading()
         asyncio.get_running_loop().call_later(_REST_S, self._go_on)

@@ -129,15 +129,16 @@ class Transactions:
         return next(iter(self._open.values())).opened_ns if self._open else None
 
     def abandon(self) -> list[Transaction]:
-        """End all that are open, oldest first: the agent stops."""
+        """End all that are open, oldest first: the agent stops, and HAProxy stopped to tell of ends before."""
         return [self._lose(transaction) for transaction in list(self._open.values())]
 
     def _lose(self, transaction: Transaction) -> Transaction:
-        transaction.termination = LOST
+        if not transaction.response_whole:
+            transaction.termination = LOST
+            self.lost += 1
         del self._open[transaction.id]
         self.held_bytes -= transaction.held_bytes
         self._remember(transaction.id)
-        self.lost += 1
         return transaction
 
     def _remember(self, identifier: bytes) -> None:
