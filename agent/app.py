@@ -14,7 +14,6 @@ from typing import Any
 from agent.capture_log import CaptureLog
 from agent.ends import EndsProtocol
 from agent.line_maker import LineMaker
-from agent.live_clients import live_clients
 from agent.mirror import Mirror
 from agent.order import CausalOrder
 from agent.pipeline import Pipeline
@@ -33,9 +32,6 @@ _MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 # Longer than `agent.ends` rests between two reads.
 _LAST_READ_S = 0.02
-
-# How often HAProxy is asked about transactions that are open for that long.
-_ASK_EVERY_S = 5
 
 
 class Agent:
@@ -173,29 +169,12 @@ class Agent:
         self._lines.schedule()
 
     async def _tick(self) -> None:
-        seconds = 0
         while True:
             await asyncio.sleep(1)
-            seconds += 1
-            if seconds % _ASK_EVERY_S == 0:
-                await self._ask_for_vanished()
             self._pipeline.tick(time.monotonic_ns())
             if self._mirror is not None:
                 self._mirror.check_deadlines()
             self._go_on()
-
-    async def _ask_for_vanished(self) -> None:
-        """Only when something is open for long: HAProxy stops its threads for the answer."""
-        asked_ns = time.monotonic_ns()
-        oldest_ns = self._transactions.oldest_ns()
-        if oldest_ns is None or asked_ns - oldest_ns < _ASK_EVERY_S * 10**9:
-            return
-        try:
-            live = await live_clients(self._runtime / "haproxy.sock")
-        except OSError as error:
-            _LOG.warning("HAProxy does not say which requests are under way: %s", error)
-            return
-        self._pipeline.vanished(live, asked_ns - 10**9)
 
     def _counters(self) -> dict[str, int | str]:
         return {

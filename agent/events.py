@@ -1,7 +1,8 @@
-"""HAProxy's three kinds of news about a transaction, read into the transaction.
+"""HAProxy's kinds of news about a transaction, read into the transaction.
 
 `End` is the line that HAProxy writes for every transaction when it is done with it (the ``log-format`` in ``templates/haproxy.cfg.j2``). Short
-requests and answers are in it. Long ones are shown before, while HAProxy has them: `Request` and `Response` are the messages of
+requests and answers are in it. `Unanswered` is the line that is written when a node closes without an answer
+(``docker_config_base/haproxy/unanswered.lua``). Long ones are shown before, while HAProxy has them: `Request` and `Response` are the messages of
 ``templates/capture.spoe.cfg.j2``. The order of arguments and fields is that of the templates.
 """
 
@@ -64,6 +65,20 @@ END_FIELDS = (
     b"request_body",
     b"response_headers",
     b"response_body",
+)
+
+UNANSWERED_FIELDS = (
+    b"unanswered",
+    b"id",
+    b"client",
+    b"version",
+    b"method",
+    b"known",
+    b"received",
+    b"arrived",
+    b"url",
+    b"request_headers",
+    b"request_body",
 )
 
 # A chunked body may have outgrown HAProxy's buffer, and nothing says so; HAProxy keeps up to this much of the buffer
@@ -156,25 +171,17 @@ class End:
         if not transaction.completion:
             transaction.completion = _number(fields[10])
         transaction.timers = fields[4]
+        if fields[2][:1] in (b"S", b"s"):
+            # The node broke off what HAProxy had begun to pass on.
+            transaction.response_whole = False
         # "--" beside the whole answer says nothing that is not known.
         if fields[2] != b"--" or not transaction.response_whole:
             transaction.termination = fields[2]
             transaction.bytes_to_client = int(fields[3])
 
     def _fill_request(self, transaction: Transaction, message_bytes: int) -> None:
-        fields = self._fields
-        transaction.method = fields[8]
-        transaction.url = _decoded(fields[17])
-        transaction.request_version = fields[7]
-        transaction.earlier_completions = _number(fields[9])
-        transaction.received_us = _number(fields[11])
-        transaction.arrived_us = _number(fields[12])
-        transaction.client, transaction.client_port = pack_address(fields[6])
-        if fields[18] != _NOTHING:
-            # Without the time of arrival the body had not come to its end.
-            body = _decoded(fields[19])
-            size = len(body) if transaction.arrived_us else len(body) + 1
-            _fill_request(transaction, _decoded(fields[18]), body, size, message_bytes)
+        f = self._fields
+        _fill_from_line(transaction, f[6], f[7], f[8], f[9], f[11], f[12], f[17], f[18], f[19], message_bytes)
 
     def _fill_response(self, transaction: Transaction, message_bytes: int) -> None:
         fields = self._fields
@@ -188,10 +195,35 @@ class End:
         _fill_response(transaction, _decoded(fields[20]), body, len(body), message_bytes)
 
 
-def parse_end(line: bytes) -> End | None:
+class Unanswered:
+    """A node closed without an answer. HAProxy's line about the end comes next, or never."""
+
+    __slots__ = ("_fields", "id")
+
+    def __init__(self, fields: list[bytes]) -> None:
+        self._fields = fields
+        self.id: bytes = fields[1]
+
+    def fill(self, transaction: Transaction, message_bytes: int) -> None:
+        """Put the request into its transaction.
+
+        Raises:
+            ValueError: a number is none, or base64 is none.
+        """
+        _, _, client, version, method, known, received, arrived, url, block, body = self._fields
+        _fill_from_line(
+            transaction, client, version, method, known, received, arrived, url, block, body, message_bytes
+        )
+
+
+def parse_line(line: bytes) -> End | Unanswered | None:
     """The news in one line; None when it is none of ours."""
     fields = line.split(b" ")
-    return End(fields) if len(fields) == len(END_FIELDS) else None
+    if len(fields) == len(END_FIELDS):
+        return End(fields)
+    if len(fields) == len(UNANSWERED_FIELDS) and fields[0] == UNANSWERED_FIELDS[0]:
+        return Unanswered(fields)
+    return None
 
 
 def parse_message(name: bytes, values: list[Value]) -> Request | Response:
@@ -245,6 +277,33 @@ def pack_ip(text: bytes) -> bytes:
 
 # The addresses of clients and nodes repeat themselves.
 _packed: dict[bytes, bytes] = {}
+
+
+def _fill_from_line(
+    t: Transaction,
+    client: bytes,
+    version: bytes,
+    method: bytes,
+    known: bytes,
+    received: bytes,
+    arrived: bytes,
+    url: bytes,
+    block: bytes,
+    body: bytes,
+    message_bytes: int,
+) -> None:
+    t.method = method
+    t.url = _decoded(url)
+    t.request_version = version
+    t.earlier_completions = _number(known)
+    t.received_us = _number(received)
+    t.arrived_us = _number(arrived)
+    t.client, t.client_port = pack_address(client)
+    if block != _NOTHING:
+        held = _decoded(body)
+        # Without the time of arrival the body had not come to its end.
+        size = len(held) if t.arrived_us else len(held) + 1
+        _fill_request(t, _decoded(block), held, size, message_bytes)
 
 
 def _fill_request(t: Transaction, block: bytes, held: bytes, size: int, message_bytes: int) -> None:

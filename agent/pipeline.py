@@ -4,17 +4,19 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 
-from agent.events import NO_ID, Request, Response, parse_end, parse_message
+from agent.events import NO_ID, End, Request, Response, parse_line, parse_message
 from agent.order import CausalOrder
 from agent.spop.connection import Message
 from agent.spop.errors import SpopError
 from agent.status import Status
-from agent.transactions import LOST, Transactions
+from agent.transactions import LOST, SERVER_CLOSED, Transactions
 from record.transaction import Transaction
 
 _LOG = logging.getLogger(__name__)
+
+# How long HAProxy's news of an end are waited for after a node closed without an answer.
+_SILENT_NS = 10**9
 
 # How long the order waits for HAProxy's news of a completion whose number is known to be given.
 _PATIENCE_NS = 2 * 10**9
@@ -61,37 +63,26 @@ class Pipeline:
     def ends(self, lines: list[bytes], now_ns: int, now_us: int) -> None:
         """HAProxy's lines about transactions that ended."""
         for line in lines:
-            end = parse_end(line)
-            if end is None:
-                self._no_end(line)
-                continue
-            if end.id == NO_ID:
-                self._status.bad_requests += 1
-                continue
-            if end.late:
-                self._status.passed_unacknowledged += 1
+            event = parse_line(line)
             try:
-                transaction = self._transactions.end(end, now_ns, now_us)
+                if isinstance(event, End):
+                    self._end(event, now_ns, now_us)
+                elif event is not None:
+                    self._place(self._transactions.unanswered(event, now_ns))
+                else:
+                    self._no_news(line)
             except ValueError as error:
                 self._status.protocol_errors += 1
                 _LOG.error("HAProxy's line can't be read: %s", error)
-                continue
-            if transaction is not None:
-                self.finish(transaction)
 
     def tick(self, now_ns: int) -> None:
         """End what is overdue; to be called about once a second."""
         self._bound(now_ns)
+        for transaction in self._transactions.silent(now_ns - _SILENT_NS):
+            self.finish(transaction)
         if self._order.give_up_missing(now_ns, _PATIENCE_NS):
             self._status.order_given_up = self._order.missing
         self.count()
-
-    def vanished(self, live: AbstractSet[tuple[bytes, int]], before_ns: int) -> None:
-        """End what HAProxy no longer works on, and never told the end of: it keeps silent only about what a node had got."""
-        for transaction in self._transactions.vanished(live, before_ns):
-            if transaction.mirror is None:
-                self._mirror(transaction)
-            self.finish(transaction)
 
     def count(self) -> None:
         """Bring the counters up to date that the joining keeps."""
@@ -102,7 +93,17 @@ class Pipeline:
         for transaction in self._transactions.overdue(now_ns):
             self.finish(transaction)
 
-    def _no_end(self, line: bytes) -> None:
+    def _end(self, end: End, now_ns: int, now_us: int) -> None:
+        if end.id == NO_ID:
+            self._status.bad_requests += 1
+            return
+        if end.late:
+            self._status.passed_unacknowledged += 1
+        transaction = self._transactions.end(end, now_ns, now_us)
+        if transaction is not None:
+            self.finish(transaction)
+
+    def _no_news(self, line: bytes) -> None:
         # "N event(s) dropped", or the like: what HAProxy's ring had no room for.
         if b"dropped" in line:
             count = re.search(rb"[0-9]+", line)
@@ -115,11 +116,15 @@ class Pipeline:
         transaction, early_answer = self._transactions.request(event, now_ns)
         if transaction is None:
             return
-        if self._submit is not None:
-            transaction.earlier_completions = self._order.arrive(transaction.earlier_completions)
-            transaction.placed = True
+        self._place(transaction)
         if early_answer is not None:
             self._response(early_answer)
+
+    def _place(self, transaction: Transaction | None) -> None:
+        """Settle what the request may have depended on."""
+        if self._submit is not None and transaction is not None and not transaction.placed:
+            transaction.earlier_completions = self._order.arrive(transaction.earlier_completions)
+            transaction.placed = True
 
     def _response(self, event: Response) -> None:
         transaction = self._transactions.response(event)
@@ -147,8 +152,7 @@ class Pipeline:
     def finish(self, transaction: Transaction) -> None:
         """A transaction has ended: mirror it if that is still to be decided, and let it be captured."""
         if self._submit is not None and transaction.mirror is None:
-            if not transaction.placed:
-                transaction.earlier_completions = self._order.arrive(transaction.earlier_completions)
+            self._place(transaction)
             if reached_a_node(transaction):
                 self._mirror(transaction)
             else:
@@ -165,7 +169,7 @@ class Pipeline:
 
 def reached_a_node(transaction: Transaction) -> bool:
     """Whether a node may have worked on the request: it answered, or a connection to it had been made (``%Tc``)."""
-    if transaction.answered_us:
+    if transaction.answered_us or transaction.termination == SERVER_CLOSED:
         return True
     timers = transaction.timers.split(b"/")
     return len(timers) > 2 and not timers[2].startswith(b"-")

@@ -5,13 +5,15 @@ transactions is used up. Most are never open: the news of the end are all that i
 """
 
 from collections import OrderedDict
-from collections.abc import Set as AbstractSet
 
-from agent.events import End, Request, Response, take_capture_id
+from agent.events import End, Request, Response, Unanswered, take_capture_id
 from record.transaction import Transaction
 
 LOST = b"??"
 """Termination of a transaction whose end HAProxy never told."""
+
+SERVER_CLOSED = b"SH"
+"""Termination of a transaction whose node closed without an answer, as HAProxy calls it where it tells of it."""
 
 # How many ended transactions are remembered at least, to know late news of them for what they are.
 _REMEMBERED = 32768
@@ -35,6 +37,7 @@ class Transactions:
         self._max_bytes = max_bytes
         self._max_age_ns = max_age_ns
         self._open: OrderedDict[bytes, Transaction] = OrderedDict()
+        self._unanswered: dict[bytes, int] = {}
         self._early_answers: dict[bytes, Response] = {}
         self._recent: set[bytes] = set()
         self._recent_before: set[bytes] = set()
@@ -52,13 +55,7 @@ class Transactions:
         identifier = event.id
         if identifier in self._open or self._ended(identifier):
             return None, None
-        transaction = Transaction(identifier)
-        transaction.opened_ns = now_ns
-        event.fill(transaction, self._message_bytes)
-        if self._mirrored:
-            take_capture_id(transaction)
-        self._open[identifier] = transaction
-        self.held_bytes += transaction.held_bytes
+        transaction = self._begin(event, identifier, now_ns)
         return transaction, self._early_answers.pop(identifier, None) if self._early_answers else None
 
     def response(self, event: Response) -> Transaction | None:
@@ -102,6 +99,7 @@ class Transactions:
         if held:
             del self._open[event.id]
             self.held_bytes -= held
+            self._unanswered.pop(event.id, None)
         self._remember(event.id)
         return transaction
 
@@ -115,31 +113,61 @@ class Transactions:
             ended.append(self._lose(oldest))
         return ended
 
-    def vanished(self, live: AbstractSet[tuple[bytes, int]], before_ns: int) -> list[Transaction]:
-        """End those that were there before ``before_ns`` and whose client (address, port) is not among the ``live`` ones."""
-        silent = [
-            transaction
-            for transaction in self._open.values()
-            if transaction.opened_ns < before_ns and (transaction.client, transaction.client_port) not in live
-        ]
-        return [self._lose(transaction) for transaction in silent]
+    def unanswered(self, event: Unanswered, now_ns: int) -> Transaction | None:
+        """A node closed without an answer: the transaction, when it is a new one. It ends with its end's news, or by `silent`.
 
-    def oldest_ns(self) -> int | None:
-        """When the oldest open transaction arrived; None when none is open."""
-        return next(iter(self._open.values())).opened_ns if self._open else None
+        Raises:
+            ValueError: the news can't be read.
+        """
+        if self._ended(event.id):
+            return None
+        self._unanswered[event.id] = now_ns
+        if event.id in self._open:
+            return None
+        return self._begin(event, event.id, now_ns)
+
+    def silent(self, before_ns: int) -> list[Transaction]:
+        """End those whose node had closed by ``before_ns``, and whose end HAProxy has not told: it never will."""
+        ended: list[Transaction] = []
+        # In their order.
+        while self._unanswered:
+            identifier, since_ns = next(iter(self._unanswered.items()))
+            if since_ns > before_ns:
+                break
+            del self._unanswered[identifier]
+            transaction = self._open.get(identifier)
+            if transaction is not None:
+                transaction.termination = SERVER_CLOSED
+                self._drop(transaction)
+                ended.append(transaction)
+        return ended
 
     def abandon(self) -> list[Transaction]:
         """End all that are open, oldest first: the agent stops, and HAProxy stopped to tell of ends before."""
         return [self._lose(transaction) for transaction in list(self._open.values())]
 
+    def _begin(self, event: Request | Unanswered, identifier: bytes, now_ns: int) -> Transaction:
+        transaction = Transaction(identifier)
+        transaction.opened_ns = now_ns
+        event.fill(transaction, self._message_bytes)
+        if self._mirrored:
+            take_capture_id(transaction)
+        self._open[identifier] = transaction
+        self.held_bytes += transaction.held_bytes
+        return transaction
+
     def _lose(self, transaction: Transaction) -> Transaction:
         if not transaction.response_whole:
             transaction.termination = LOST
             self.lost += 1
+        self._unanswered.pop(transaction.id, None)
+        self._drop(transaction)
+        return transaction
+
+    def _drop(self, transaction: Transaction) -> None:
         del self._open[transaction.id]
         self.held_bytes -= transaction.held_bytes
         self._remember(transaction.id)
-        return transaction
 
     def _remember(self, identifier: bytes) -> None:
         self._recent.add(identifier)

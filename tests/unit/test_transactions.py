@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.events import END_FIELDS, End, Request, Response, parse_end
-from agent.live_clients import read_sessions
+from agent.events import END_FIELDS, UNANSWERED_FIELDS, End, Request, Response, Unanswered, parse_line
 from agent.spop.values import Value
 from agent.transactions import LOST, Transactions
 from record.transaction import Transaction
@@ -87,8 +86,8 @@ NO_ANSWER = {
 
 
 def end(identifier: bytes, **changes: bytes) -> End:
-    parsed = parse_end(line(identifier, **changes))
-    assert parsed is not None
+    parsed = parse_line(line(identifier, **changes))
+    assert isinstance(parsed, End)
     return parsed
 
 
@@ -217,26 +216,62 @@ def test_memory_is_bounded_by_ending_the_oldest() -> None:
     assert len(transactions) > 5
 
 
-def test_what_haproxy_no_longer_works_on_has_ended() -> None:
+def unanswered(identifier: bytes, **changes: bytes) -> Unanswered:
+    fields = {
+        "unanswered": b"unanswered",
+        "id": identifier,
+        "client": b"127.0.0.1:99",
+        "version": b"1.1",
+        "method": b"POST",
+        "known": b"3",
+        "received": b"5",
+        "arrived": b"6",
+        "url": b64(b"/i/_doc"),
+        "request_headers": b64(b"content-length: 2\r\n\r\n"),
+        "request_body": b64(b"{}"),
+    }
+    assert [name.encode() for name in fields] == list(UNANSWERED_FIELDS)
+    parsed = parse_line(b" ".join((fields | changes).values()))
+    assert isinstance(parsed, Unanswered)
+    return parsed
+
+
+def test_what_haproxy_keeps_silent_about_ends_a_while_after_its_node_closed() -> None:
     transactions = open_transactions()
-    transactions.request(request(b"1"), 10)
-    client = (b"\x7f\0\0\1", 99)
-    assert transactions.oldest_ns() == 10
-    assert transactions.vanished({client}, 20) == []
-    # It may have arrived after HAProxy was asked.
-    assert transactions.vanished(set(), 10) == []
-    assert [t.termination for t in transactions.vanished({(client[0], 98)}, 20)] == [LOST]
-    assert transactions.oldest_ns() is None
+    opened = transactions.unanswered(unanswered(b"1"), 10)
+    assert opened is not None
+    assert (opened.method, opened.url, opened.request_body) == (b"POST", b"/i/_doc", b"{}")
+    assert (opened.request_whole, opened.earlier_completions) == (True, 3)
+    assert transactions.silent(9) == []
+    assert [(t.id, t.termination, t.status) for t in transactions.silent(10)] == [(b"1", b"SH", 0)]
+    assert (len(transactions), transactions.held_bytes, transactions.lost) == (0, 0, 0)
+    assert transactions.silent(1000) == []
 
 
-def test_whose_sessions_haproxy_lists() -> None:
-    answer = (
-        b"0x7f: proto=tcpv4 src=127.0.0.1:34844 fe=clients be=nodes srv=node1 ts=00 epoch=0 age=1s\n"
-        b"0x80: proto=tcpv6 src=::1:34845 fe=clients be=nodes srv=<none> ts=00\n"
-        b"0x81: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00\n"
-        b"0x82: proto=? ts=00 epoch=0 age=3s calls=1\n\n"
-    )
-    assert read_sessions(answer) == {(b"\x7f\0\0\1", 34844), (b"\0" * 15 + b"\1", 34845)}
+def test_a_502_is_told_after_its_node_closed() -> None:
+    transactions = open_transactions()
+    opened = transactions.unanswered(unanswered(b"1"), 10)
+    ended = transactions.end(end(b"1", status=b"502", termination=b"SH", **NO_ANSWER), 20, 30)
+    assert ended is opened
+    assert ended is not None
+    assert (ended.status, ended.termination) == (502, b"SH")
+    assert transactions.silent(1000) == []
+
+
+def test_a_long_request_that_got_no_answer_keeps_its_body() -> None:
+    transactions = open_transactions()
+    opened, _ = transactions.request(request(b"1", body=b"x" * 20000), 10)
+    assert transactions.unanswered(unanswered(b"1", **NO_REQUEST), 20) is None
+    [silent] = transactions.silent(20)
+    assert silent is opened
+    assert len(silent.request_body) == 20000
+
+
+def test_an_answer_that_its_node_broke_off_is_not_whole() -> None:
+    chunked = b64(b"transfer-encoding: chunked\r\n\r\n")
+    ended = open_transactions().end(end(b"1", termination=b"SD", response_headers=chunked), 0, 0)
+    assert ended is not None
+    assert (ended.response_whole, ended.termination) == (False, b"SD")
 
 
 def test_a_transaction_is_not_waited_for_for_ever() -> None:
@@ -317,9 +352,11 @@ def test_the_primary_does_not_believe_a_clients_identifier() -> None:
     assert opened.capture_id == b"1"
 
 
-@pytest.mark.parametrize("text", [b"", b"id-1 503 SC 221", line() + b" more", b"3 events dropped"])
-def test_what_is_no_end(text: bytes) -> None:
-    assert parse_end(text) is None
+@pytest.mark.parametrize(
+    "text", [b"", b"id-1 503 SC 221", line() + b" more", b"3 events dropped", b"unanswered a"]
+)
+def test_what_is_no_news(text: bytes) -> None:
+    assert parse_line(text) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,31 @@
+-- Writes the request of a transaction whose node closed without an answer into the ring, as a line of its own (agent/events.py).
+--
+-- HAProxy may close the client's connection then without a word, so that the client tries again, and writes no line of its own. Other
+-- actions can't tell of it: SPOE may not wait at that point. "tcp-response" rules are evaluated even then.
+
+local function field(value)
+    if value == nil or value == "" then
+        return "-"
+    end
+    return tostring(value)
+end
+
+core.register_action("tell_unanswered", { "tcp-res" }, function(txn)
+    local function base64(name)
+        local value = txn:get_var("txn." .. name)
+        return value and field(txn.c:base64(value)) or "-"
+    end
+    txn:log(core.info, table.concat({
+        "unanswered",
+        field(txn:get_var("txn.id")),
+        field(txn.sf:src()) .. ":" .. field(txn.sf:src_port()),
+        field(txn:get_var("txn.request_version")),
+        field(txn:get_var("txn.method")),
+        field(txn:get_var("txn.known")),
+        field(txn:get_var("txn.received")),
+        field(txn:get_var("txn.arrived")),
+        base64("url"),
+        base64("request_headers"),
+        base64("request_body"),
+    }, " "))
+end, 0)
