@@ -17,6 +17,7 @@ from agent.line_maker import LineMaker
 from agent.mirror import Mirror
 from agent.order import CausalOrder
 from agent.pipeline import Pipeline
+from agent.ring_nudge import nudge
 from agent.settings import AgentSettings
 from agent.spop.connection import Message
 from agent.spop_server import SpopProtocol
@@ -171,10 +172,19 @@ class Agent:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(1)
+            if self._ring is None or self._ring.closed:
+                await self._ask_for_ring()
             self._pipeline.tick(time.monotonic_ns())
             if self._mirror is not None:
                 self._mirror.check_deadlines()
             self._go_on()
+
+    async def _ask_for_ring(self) -> None:
+        try:
+            await nudge(self._runtime / "haproxy.sock")
+        except OSError as error:
+            # It has not started yet, or has ended.
+            _LOG.debug("HAProxy's ring is not connected: %s", error)
 
     def _counters(self) -> dict[str, int | str]:
         return {

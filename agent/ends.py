@@ -34,6 +34,7 @@ class EndsProtocol:
         self._open_connections = open_connections
         self._transport: asyncio.Transport | None = None
         self._frames = OctetCounting()
+        self.closed = False
         self.behind = False
         """HAProxy's ring has more than the agent has read: the last read was a large one."""
 
@@ -69,4 +70,5 @@ class EndsProtocol:
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         """Asyncio's. HAProxy connects again by itself."""
+        self.closed = True
         self._open_connections.discard(cast("asyncio.Transport", self._transport))
