@@ -190,6 +190,7 @@ class Agent:
         return {
             "cluster": self._settings.cluster,
             **self._status.as_dict(),
+            "ring_connected": int(self._ring is not None and not self._ring.closed),
             "ring_behind": int(self._ring is not None and self._ring.behind),
             "captured": self._log.written,
             "capture_dropped": self._log.dropped,

@@ -15,6 +15,8 @@ from record.transaction import Transaction
 
 _LOG = logging.getLogger(__name__)
 
+_DROPPED = re.compile(rb"([0-9]+) events? dropped")
+
 # How long HAProxy's news of an end are waited for after a node closed without an answer.
 _SILENT_NS = 10**9
 
@@ -104,13 +106,14 @@ class Pipeline:
             self.finish(transaction)
 
     def _no_news(self, line: bytes) -> None:
-        # "N event(s) dropped", or the like: what HAProxy's ring had no room for.
-        if b"dropped" in line:
-            count = re.search(rb"[0-9]+", line)
-            self._status.ring_dropped += int(count[0]) if count else 1
-            _LOG.error("transactions are lost, the agent was away or too slow: %s", line.decode("latin-1"))
-        else:
-            self._status.protocol_errors += 1
+        """HAProxy's own messages go to the ring too: servers up and down, and how many lines it had no room for."""
+        dropped = _DROPPED.search(line)
+        if dropped is not None:
+            self._status.ring_dropped += int(dropped[1])
+            _LOG.error(
+                "transactions are lost, the agent was away or too slow for too long: %s",
+                line.decode("latin-1"),
+            )
 
     def _request(self, event: Request, now_ns: int) -> None:
         transaction, early_answer = self._transactions.request(event, now_ns)

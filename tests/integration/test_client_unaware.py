@@ -416,30 +416,3 @@ def test_killed_agent_costs_no_client_error_and_capture_resumes(faulty: Rig, clu
     assert agent_pid(proxy) not in ("", first_pid)
     for line in proxy.log_lines():
         assert line.endswith(b"}"), "a torn line"
-
-
-def test_frozen_agent_costs_no_client_error_and_capture_resumes(faulty: Rig) -> None:
-    future = faulty.loop_thread.start(run_load(faulty.primary.address, 6000, 8))
-    poll("load", lambda: len(faulty.primary_node.requests) > 1000)
-    signal_agent(faulty.primary, "STOP")
-    try:
-        load = future.result(60)
-        assert load.errors == []
-        with RawClient(faulty.primary.address) as client:
-            start = time.monotonic()
-            assert client.exchange(ask("POST", b"/while-frozen", body=b"x")).status == 200
-            assert time.monotonic() - start < 2
-    finally:
-        signal_agent(faulty.primary, "CONT")
-
-    def captured_again() -> bool:
-        request = ask("GET", b"/after")
-        with RawClient(faulty.primary.address) as client:
-            assert client.exchange(request).status == 200
-        try:
-            faulty.entries(request.case, timeout_s=0.5)
-        except AssertionError:
-            return False
-        return True
-
-    poll("capture to resume", captured_again, 20)

@@ -1,0 +1,124 @@
+"""Real traffic through images of every supported HAProxy."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from capture.engine import Engine
+from capture.images import build_images
+from capture.settings import BuildSettings
+from capture.versions import HAPROXY
+from haproxy_config.nodes import parse_nodes
+from tests.integration.load_client import run_load
+from tests.integration.proxies import INTERNAL_PORT, Images, Proxy
+from tests.integration.raw_client import RawClient, Request, new_case
+from tests.integration.rig import Rig, Setting, agent_pid, open_rig, poll, signal_agent, status_of
+
+LOAD = 3000
+
+
+@pytest.fixture(scope="module", params=HAPROXY)
+def rig(
+    docker_engine: Engine,
+    network: str,
+    session_id: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Rig]:
+    suite: str = request.param
+    name = f"capture-test-{session_id}-{suite}"
+    images = Images(f"{name}-primary", f"{name}-shadow", tmp_path_factory.mktemp(suite) / "workspace")
+    try:
+        build_images(
+            BuildSettings(
+                primary_image=images.primary,
+                primary_nodes=parse_nodes(["primary-node.invalid:9200"]),
+                shadow_image=images.shadow,
+                shadow_nodes=parse_nodes(["shadow-node.invalid:9200"]),
+                shadow_haproxy=parse_nodes(["shadow-haproxy.invalid:9200"]),
+                internal_port=INTERNAL_PORT,
+                workspace=images.workspace,
+                base_image=f"debian:{suite}-slim",
+            ),
+            engine=docker_engine,
+        )
+        with open_rig(Setting(docker_engine, images, network, session_id)) as rig:
+            version = rig.primary.exec("haproxy", "-v")
+            assert version.startswith(f"HAProxy version {HAPROXY[suite]}."), version
+            yield rig
+    finally:
+        docker_engine.remove_image(images.primary)
+        docker_engine.remove_image(images.shadow)
+
+
+def ids(proxy: Proxy) -> dict[str, list[str]]:
+    """The identifiers of the load's lines, by target."""
+    found: dict[str, list[str]] = {}
+    for line in proxy.log_lines():
+        entry = json.loads(line)
+        target = re.sub(r"^http://[^/]+", "", entry["request"]["url"])
+        if target.startswith("/load/"):
+            found.setdefault(target, []).append(entry["_id"])
+    return found
+
+
+def test_every_request_is_in_both_logs_once(rig: Rig) -> None:
+    load = rig.loop_thread.run(run_load(rig.primary.address, LOAD, 8), 60)
+    assert load.errors == []
+    for proxy in (rig.primary, rig.shadow):
+        poll("all lines", lambda proxy=proxy: len(ids(proxy)) == LOAD, 30)  # type: ignore[misc]
+    in_primary = ids(rig.primary)
+    assert all(len(found) == 1 for found in in_primary.values())
+    assert in_primary == ids(rig.shadow)
+    status = status_of(rig.primary)
+    assert (status["lost_ends"], status["orphan_answers"], status["protocol_errors"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Request("POST", b"/long", body=b"x" * 30_000), Request(answer="size=30000")],
+    ids=["request", "answer"],
+)
+def test_what_is_too_long_for_a_line_is_whole_in_both_logs(rig: Rig, request_: Request) -> None:
+    request = dataclasses.replace(request_, case=new_case())
+    with RawClient(rig.primary.address) as client:
+        assert client.exchange(request).status == 200
+    for entry in (entries[0] for entries in rig.entries(request.case)):
+        assert "_truncated" not in entry
+        assert entry["request"]["bodySize"] == len(request.body)
+        assert entry["response"]["bodySize"] == (30_000 if request.answer else 12)
+    assert [r.body for r in rig.shadow_node.by_case(request.case)] == [request.body]
+
+
+def test_a_node_that_closes_a_kept_connection_without_an_answer_is_in_the_log(rig: Rig) -> None:
+    request = Request("POST", b"/i", answer="vanish=1", body=b"abc", case=new_case())
+    with RawClient(rig.primary.address) as client:
+        assert client.exchange(Request()).status == 200
+        assert client.exchange(request).head == b""
+    (primary, *_), _ = rig.entries(request.case)
+    assert primary["request"]["postData"]["text"] == "abc"
+    assert primary["_termination"]["state"] == "SH"
+    assert [r.body for r in rig.shadow_node.by_case(request.case)] == [b"abc"]
+
+
+def test_the_ring_goes_on_with_a_new_agent(rig: Rig) -> None:
+    first_pid = agent_pid(rig.primary)
+    signal_agent(rig.primary, "KILL")
+    poll("another agent", lambda: agent_pid(rig.primary) not in ("", first_pid), 20)
+    poll("HAProxy's ring", lambda: status_of(rig.primary)["ring_connected"] == 1, 20)
+    request = Request("GET", b"/i", case=new_case())
+    with RawClient(rig.primary.address) as client:
+        assert client.exchange(request).status == 200
+    rig.entries(request.case)
+
+
+def test_a_stop_under_load_loses_nothing(rig: Rig) -> None:
+    future = rig.loop_thread.start(run_load(rig.primary.address, 100_000, 8))
+    poll("load", lambda: len(rig.primary_node.requests) > 2 * LOAD)
+    assert rig.primary.stop() == 0
+    answered = {path for path, exchange in future.result(20).exchanges.items() if exchange.answered}
+    assert len(answered) > LOAD
+    assert answered <= ids(rig.primary).keys()
