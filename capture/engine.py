@@ -23,6 +23,9 @@ from capture.reference import parse_reference
 LABEL = "cluster-traffic-capture"
 """Label on everything that is created; its value says what for."""
 
+GROUP_LABEL = f"{LABEL}.group"
+"""Label on what was made together; its value is the caller's."""
+
 _CONNECT_S = 10
 # One read: a build step may be silent while it compiles or waits for a package archive.
 _SILENCE_S = 600
@@ -165,7 +168,14 @@ class Engine:
     def run(self, settings: ContainerSettings) -> Container:
         """Start a container."""
         with _translated(f"starting a container of {settings.image}"):
-            return run_container(self._client, settings, LABEL, self.address)
+            return run_container(
+                self._client, settings, _labels(settings.purpose, settings.group), self.address
+            )
+
+    def create_volume(self, name: str, purpose: str, group: str | None = None) -> None:
+        """Create the volume ``name``; `remove_labelled` removes it."""
+        with _translated(f"creating volume {name}"):
+            self._client.volumes.create(name, labels=_labels(purpose, group))
 
     @contextmanager
     def network(self, name: str, purpose: str) -> Iterator[str]:
@@ -177,16 +187,25 @@ class Engine:
         finally:
             network.remove()
 
-    def remove_labelled(self) -> None:
-        """Remove every container, network and volume that carries our label, whoever created it."""
-        label: dict[str, Any] = {"label": LABEL}
+    def remove_labelled(self, purpose: str | None = None, group: str | None = None) -> list[str]:
+        """Remove every container, network and volume that carries our label, whoever created it; their names.
+
+        With ``purpose``, ``group`` or both, only what was created with these.
+        """
+        label = [LABEL if purpose is None else f"{LABEL}={purpose}"]
+        if group is not None:
+            label.append(f"{GROUP_LABEL}={group}")
+        filters: dict[str, Any] = {"label": label}
+        removed: list[str] = []
         with _translated("removing what carries our label"):
-            for container in self._client.containers.list(all=True, filters=label):
-                container.remove(force=True, v=True)
-            for network in self._client.networks.list(filters=label):
-                network.remove()
-            for volume in self._client.volumes.list(filters=label):
-                volume.remove(force=True)
+            # What others remove meanwhile is no error: neither when it is listed, nor when it is removed.
+            for container in self._client.containers.list(all=True, filters=filters, ignore_removed=True):
+                removed += _remove(container, force=True, v=True)
+            for network in self._client.networks.list(filters=filters):
+                removed += _remove(network)
+            for volume in self._client.volumes.list(filters=filters):
+                removed += _remove(volume, force=True)
+        return removed
 
 
 def connect(host: str | None = None) -> Engine:
@@ -208,6 +227,24 @@ def connect(host: str | None = None) -> Engine:
         ) from error
     except (OSError, docker.errors.DockerException) as error:
         raise _no_engine(host, error, _GET_ONE) from error
+
+
+def _labels(purpose: str, group: str | None) -> dict[str, str]:
+    return {LABEL: purpose} | ({} if group is None else {GROUP_LABEL: group})
+
+
+def _remove(thing: Any, **options: bool) -> list[str]:
+    """Remove a container, network or volume; its name, or nothing when somebody else was quicker."""
+    name = str(thing.name)
+    try:
+        thing.remove(**options)
+    except docker.errors.NotFound:
+        return []
+    except docker.errors.APIError as error:
+        if "already in progress" not in _explanation(error):
+            raise
+        return []
+    return [name]
 
 
 def _tls() -> dict[str, Any]:
