@@ -18,6 +18,7 @@ from capture.build_context import host_ca_bundle, write_context
 from capture.container import Container, ContainerSettings, run_container
 from capture.engine_address import default_host, probe, published_at
 from capture.errors import CaptureError, ExitCode, UserError
+from capture.inventory import ContainerSummary, list_containers
 from capture.reference import parse_reference
 
 LABEL = "cluster-traffic-capture"
@@ -186,6 +187,16 @@ class Engine:
             yield name
         finally:
             network.remove()
+
+    def memory_bytes(self) -> int:
+        """Memory of the machine that it runs on."""
+        with _translated("asking for its memory"):
+            return int(self._client.info()["MemTotal"])
+
+    def containers(self) -> list[ContainerSummary]:
+        """All its containers, whoever created them."""
+        with _translated("looking for containers"):
+            return list_containers(self._client, LABEL)
 
     def remove_labelled(self, purpose: str | None = None, group: str | None = None) -> list[str]:
         """Remove every container, network and volume that carries our label, whoever created it; their names.
