@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import requests
 
-from capture.cluster_health import NO_ANSWER, Health, has_ended, least, not_active, read_health
+from capture.cluster_health import Health, are_active, describe, has_ended, not_active, read_health
 from capture.container import Container, ContainerSettings
 from capture.engine import Engine
 from capture.errors import bad_input
@@ -25,7 +25,7 @@ _FIRST_HTTP_PORT = 9200
 _FIRST_TRANSPORT_PORT = 9300
 _MOST_NODES = 32
 _HEAP = re.compile(r"[1-9][0-9]*[mg]")
-# User and group that the nodes run as, in the published image and in ours.
+# User and group that the published image and ours are made to run as.
 _OWNER = "1000:0"
 _POLL_S = 0.25
 _ANSWER_S = 5
@@ -97,6 +97,8 @@ class ClusterSettings:
             # The first alone: it need not wait for the others to elect a master.
             "cluster.initial_master_nodes": self.node_names[0],
             "path.repo": SNAPSHOTS,
+            # Otherwise a host whose disk is nearly full, as many are, gets indices without replicas, or read-only ones.
+            "cluster.routing.allocation.disk.threshold_enabled": "false",
             "ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap}",
         }
 
@@ -130,6 +132,7 @@ class Cluster:
                     group=self._group,
                     name=name,
                     environment=settings.environment(number),
+                    user=_OWNER,
                     network=settings.network if first else None,
                     network_of=None if first else settings.node_names[0],
                     publish=ports if first and not fixed else (),
@@ -160,16 +163,15 @@ class Cluster:
             UserError: it was not within ``timeout_s``, or a node ended; with each node's state and last lines.
         """
         begin = time.monotonic()
-        seen, told = NO_ANSWER, ""
+        seen = ""
         while (waited_s := time.monotonic() - begin) < timeout_s:
-            reports = [node.report() for node in self.nodes]
-            if any(has_ended(report) for report in reports):
+            if any(has_ended(node.report()) for node in self.nodes):
                 break
-            seen = self._health()
-            if seen.is_active(self.settings.nodes):
+            healths = self._healths()
+            if are_active(healths):
                 return
-            if (words := seen.describe(self.settings.nodes)) != told:
-                told = words
+            if (words := describe(healths)) != seen:
+                seen = words
                 on_progress(words)
             time.sleep(_POLL_S)
         reports = [node.report() for node in self.nodes]
@@ -190,18 +192,18 @@ class Cluster:
     def _volume(self) -> str:
         return f"{self.settings.name}-snapshots"
 
-    def _health(self) -> Health:
+    def _healths(self) -> list[Health | None]:
         with requests.Session() as session:
             # A proxy for the outside world is none for a port of this machine.
             session.trust_env = False
-            return least([_health_of(session, url) for url in self.urls])
+            return [_health_of(session, url) for url in self.urls]
 
 
-def _health_of(session: requests.Session, url: str) -> Health:
+def _health_of(session: requests.Session, url: str) -> Health | None:
     try:
         answer = session.get(
             f"{url}/_cluster/health", params={"master_timeout": "1s", "timeout": "0s"}, timeout=_ANSWER_S
         )
-        return read_health(answer.json()) if answer.ok else NO_ANSWER
+        return read_health(answer.json()) if answer.ok else None
     except (requests.RequestException, ValueError):
-        return NO_ANSWER
+        return None

@@ -14,6 +14,7 @@ from capture.errors import UserError
 
 _POLL_S = 0.1
 _LOG_LINES = 20
+_REPORT_LINES = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,7 @@ class Container:
         try:
             self._container.reload()
             state = self._container.attrs["State"]
-            output: bytes = self._container.logs(tail=_LOG_LINES)
+            output: bytes = self._container.logs(tail=_REPORT_LINES)
         except docker.errors.NotFound:
             return ContainerReport(self.name, "gone")
         return ContainerReport(

@@ -279,6 +279,14 @@ def _explanation(error: docker.errors.APIError) -> str:
     return str(error.explanation or error)
 
 
+def _hint(explanation: str) -> str:
+    if re.search(r"container name .* is already in use", explanation):
+        return "`docker ps -a` shows the container that has the name: remove it if nobody needs it"
+    if "port is already allocated" in explanation or "address already in use" in explanation:
+        return "`docker ps`, or `ss -tlnp`, shows who has the port: end that, or choose another one"
+    return "see the engine's own log for more"
+
+
 def _follow_build(events: Iterator[Any], on_line: Callable[[str], None]) -> str:
     image: str | None = None
     for event in events:
@@ -300,7 +308,7 @@ def _translated(awaited: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise UserError(
-            f"{awaited} failed: {_explanation(error)}", hint="see the engine's own log for more"
+            f"{awaited} failed: {_explanation(error)}", hint=_hint(_explanation(error))
         ) from error
     except requests.exceptions.Timeout as error:
         raise UserError(
