@@ -75,7 +75,7 @@ def _open(path: Path) -> tuple[int, bool]:
     for flags in (os.O_RDWR, os.O_RDONLY, os.O_RDWR | os.O_CREAT):
         try:
             return os.open(path, flags | os.O_NOFOLLOW, 0o644), bool(flags & os.O_RDWR)
-        except (FileNotFoundError, PermissionError) as error:
+        except OSError as error:
             failure = error
     raise UserError(
         f"the demo's lock {path} can't be opened: {failure.strerror}", hint="set TMPDIR to a folder of yours"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from capture.demo.settings import MIB, DemoSettings
 
-# Beside the heap: code, threads, network buffers. Measured: docs/decisions/0005-demo.md.
-_NODE_OVERHEAD_MIB = 350
+# Beside the heap: code, threads, network buffers. A node with 512 MiB of heap took 640 to 675 MiB after its start.
+_NODE_OVERHEAD_MIB = 250
 _PROXY_MIB = 100
 
 _MEMINFO = Path("/proc/meminfo")

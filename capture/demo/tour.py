@@ -4,6 +4,7 @@ import json
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import requests
@@ -58,6 +59,8 @@ class Tour:
         for example in examples(self._plan):
             if example.mirrored:
                 last = self._show_mirrored(example)
+                if example.body is not None:
+                    self._await_copies()
             else:
                 document = self._show_direct(example)
         assert last is not None
@@ -87,6 +90,16 @@ class Tour:
         )
         self._show("shadow, to the mirrored request", answer_of(shadow))
         return primary, shadow
+
+    def _await_copies(self) -> None:
+        """Wait until a new index is on all nodes of both clusters: until then one may answer a read with 503."""
+        for side in self._plan.sides:
+            url = f"http://{self._address}:{side.node_ports[0]}/_cluster/health"
+            with self._transcript.during(f"{side.cluster} copies the new index"):
+                settled = {"wait_for_no_initializing_shards": "true", "timeout": f"{_ANSWER_S}s"}
+                # Its answer is not needed: what is still missing then shows in the next request.
+                with suppress(requests.RequestException):
+                    self._http.get(url, params=settled, timeout=2 * _ANSWER_S)
 
     def _show_direct(self, example: Example) -> Answer:
         self._transcript.result(f"\n$ {example.command}")
