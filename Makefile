@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 test: static
-	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
 
 check: static
 	$(BIN)/python -m pytest tests/unit
@@ -36,10 +36,11 @@ clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): requirements.txt requirements-dev.txt
+$(INSTALLED): requirements.txt requirements-dev.txt requirements-e2e.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "error: '$(PYTHON)' is not Python 3.11 or newer; hint: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 	    echo "error: no virtual environment; hint: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-e2e.txt
 	@touch $@

@@ -177,8 +177,11 @@ class Cluster:
         reports = [node.report() for node in self.nodes]
         raise not_active(self.settings.name, reports, waited_s=waited_s, timeout_s=timeout_s, seen=seen)
 
-    def stop(self, timeout_s: int = 10) -> None:
-        """Stop the nodes, those that still run, the first one last: it has the others' network."""
+    def stop(self, timeout_s: int = 3) -> None:
+        """Stop the nodes, those that still run, the first one last: it has the others' network.
+
+        One that is not through with its start heeds no signal; it is killed after ``timeout_s``.
+        """
         for node in reversed(self.nodes):
             if node.report().state == "running":
                 node.stop(timeout_s)
