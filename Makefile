@@ -16,7 +16,7 @@ RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
 test: static
-	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
 
 demo: $(RUNNABLE)
 	@exec $(BIN)/python -m capture.local_engine run -- $(BIN)/python demo_haproxy.py $(DEMO)
@@ -50,6 +50,7 @@ $(RUNNABLE): requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-$(INSTALLED): $(RUNNABLE) requirements-dev.txt
+$(INSTALLED): $(RUNNABLE) requirements-dev.txt requirements-e2e.txt
 	$(BIN)/pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-e2e.txt
 	@touch $@

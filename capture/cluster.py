@@ -27,6 +27,13 @@ _MOST_NODES = 32
 _HEAP = re.compile(r"[1-9][0-9]*[mg]")
 # User and group that the published image and ours are made to run as.
 _OWNER = "1000:0"
+_JAVA_OPTIONS = (
+    # Without the optimizing compiler a node starts with half of the work: 7 s of a core instead of 13.
+    "-XX:TieredStopAtLevel=1",
+    # The published image's Java 15 stumbles over the control groups of newer kernels (actions/runner-images#13684), and needs nothing
+    # of them, the heap being given.
+    "-XX:-UseContainerSupport",
+)
 _POLL_S = 0.25
 _ANSWER_S = 5
 
@@ -99,8 +106,7 @@ class ClusterSettings:
             "path.repo": SNAPSHOTS,
             # Otherwise a host whose disk is nearly full, as many are, gets indices without replicas, or read-only ones.
             "cluster.routing.allocation.disk.threshold_enabled": "false",
-            # Without the optimizing compiler a node starts with half of the work: 7 s of a core instead of 13.
-            "ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap} -XX:TieredStopAtLevel=1",
+            "ES_JAVA_OPTS": " ".join((f"-Xms{self.heap}", f"-Xmx{self.heap}", *_JAVA_OPTIONS)),
         }
 
 
@@ -178,8 +184,11 @@ class Cluster:
         reports = [node.report() for node in self.nodes]
         raise not_active(self.settings.name, reports, waited_s=waited_s, timeout_s=timeout_s, seen=seen)
 
-    def stop(self, timeout_s: int = 10) -> None:
-        """Stop the nodes, those that still run, the first one last: it has the others' network."""
+    def stop(self, timeout_s: int = 3) -> None:
+        """Stop the nodes, those that still run, the first one last: it has the others' network.
+
+        One that is not through with its start heeds no signal; it is killed after ``timeout_s``.
+        """
         for node in reversed(self.nodes):
             if node.report().state == "running":
                 node.stop(timeout_s)

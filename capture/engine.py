@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import docker
 import docker.errors
+import docker.models.containers
 import docker.utils
 import requests.exceptions
 
@@ -198,25 +199,34 @@ class Engine:
         with _translated("looking for containers"):
             return list_containers(self._client, LABEL)
 
-    def remove_labelled(self, purpose: str | None = None, group: str | None = None) -> list[str]:
-        """Remove every container, network and volume that carries our label, whoever created it; their names.
+    def labelled(self, purpose: str | None = None, group: str | None = None) -> list[str]:
+        """The names of all containers, networks and volumes that carry our label, whoever created them.
 
         With ``purpose``, ``group`` or both, only what was created with these.
         """
+        with _translated("looking for what carries our label"):
+            return [str(thing.name) for thing in self._labelled(purpose, group)]
+
+    def remove_labelled(self, purpose: str | None = None, group: str | None = None) -> list[str]:
+        """Remove what `labelled` names, running or not; the names of what was removed."""
+        removed: list[str] = []
+        with _translated("removing what carries our label"):
+            for thing in self._labelled(purpose, group):
+                removed += _remove(thing)
+        return removed
+
+    def _labelled(self, purpose: str | None, group: str | None) -> list[Any]:
+        """Containers first: networks and volumes can't be removed while they are in use."""
         label = [LABEL if purpose is None else f"{LABEL}={purpose}"]
         if group is not None:
             label.append(f"{GROUP_LABEL}={group}")
         filters: dict[str, Any] = {"label": label}
-        removed: list[str] = []
-        with _translated("removing what carries our label"):
-            # What others remove meanwhile is no error: neither when it is listed, nor when it is removed.
-            for container in self._client.containers.list(all=True, filters=filters, ignore_removed=True):
-                removed += _remove(container, force=True, v=True)
-            for network in self._client.networks.list(filters=filters):
-                removed += _remove(network)
-            for volume in self._client.volumes.list(filters=filters):
-                removed += _remove(volume, force=True)
-        return removed
+        return [
+            # What others remove while it is listed is no error.
+            *self._client.containers.list(all=True, filters=filters, ignore_removed=True),
+            *self._client.networks.list(filters=filters),
+            *self._client.volumes.list(filters=filters),
+        ]
 
 
 def connect(host: str | None = None) -> Engine:
@@ -244,9 +254,9 @@ def _labels(purpose: str, group: str | None) -> dict[str, str]:
     return {LABEL: purpose} | ({} if group is None else {GROUP_LABEL: group})
 
 
-def _remove(thing: Any, **options: bool) -> list[str]:
+def _remove(thing: Any) -> list[str]:
     """Remove a container, network or volume; its name, or nothing when somebody else was quicker."""
-    name = str(thing.name)
+    options = {"force": True, "v": True} if isinstance(thing, docker.models.containers.Container) else {}
     try:
         thing.remove(**options)
     except docker.errors.NotFound:
@@ -255,7 +265,7 @@ def _remove(thing: Any, **options: bool) -> list[str]:
         if "already in progress" not in _explanation(error):
             raise
         return []
-    return [name]
+    return [str(thing.name)]
 
 
 def _tls() -> dict[str, Any]:

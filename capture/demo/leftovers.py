@@ -71,8 +71,9 @@ def remove_all(engine: Engine, purpose: str) -> list[str]:
     """
     deadline = time.monotonic() + _REMOVAL_S
     removed: dict[str, None] = {}
-    # Again until there is nothing: the engine may still be creating what an interrupted start had asked for.
-    while names := [*engine.remove_labelled(purpose), *_names(engine, purpose)]:
+    # Again until there is nothing: what was in use, or being removed by another, goes a moment later.
+    while names := engine.labelled(purpose):
+        engine.remove_labelled(purpose)
         removed |= dict.fromkeys(names)
         if time.monotonic() > deadline:
             raise UserError(
@@ -81,10 +82,6 @@ def remove_all(engine: Engine, purpose: str) -> list[str]:
             )
         time.sleep(_POLL_S)
     return sorted(removed)
-
-
-def _names(engine: Engine, purpose: str) -> list[str]:
-    return [container.name for container in engine.containers() if container.purpose == purpose]
 
 
 def _remove(engine: Engine, purpose: str, console: Console) -> None:

@@ -40,7 +40,7 @@ def test_the_first_node_alone_elects_the_first_master() -> None:
 
 def test_heap_and_repository_are_passed_on() -> None:
     environment = settings(heap="1g").environment(0)
-    assert environment["ES_JAVA_OPTS"] == "-Xms1g -Xmx1g -XX:TieredStopAtLevel=1"
+    assert environment["ES_JAVA_OPTS"].startswith("-Xms1g -Xmx1g ")
     assert environment["path.repo"] == SNAPSHOTS
 
 
