@@ -10,6 +10,7 @@ from capture.demo.settings import MIB, DemoSettings
 from capture.engine import Engine
 from capture.errors import bad_input
 from capture.inventory import ContainerSummary
+from capture.local_engine import ENDS_WITH_COMMAND
 
 
 def check_room(engine: Engine, plan: Plan, settings: DemoSettings) -> None:
@@ -25,6 +26,19 @@ def check_room(engine: Engine, plan: Plan, settings: DemoSettings) -> None:
     check_names(plan, containers)
     check_ports(plan, users_of_ports(plan.ports, containers, on_this_machine=here))
     check_memory(settings, engine.memory_bytes() // MIB, memory_here)
+
+
+def check_can_keep(settings: DemoSettings, environment: Mapping[str, str]) -> None:
+    """Check that the engine outlives the demo where that is to stay.
+
+    Raises:
+        UserError: (exit code 2) it does not.
+    """
+    if settings.keep and environment.get(ENDS_WITH_COMMAND):
+        raise bad_input(
+            "--keep: this Docker engine is stopped when the demo ends, and everything in it is removed",
+            'start one that stays first: eval "$(python3 -m capture.local_engine start)"',
+        )
 
 
 def check_names(plan: Plan, containers: Iterable[ContainerSummary]) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from capture.demo.checks import check_room
+from capture.demo.checks import check_can_keep, check_room
 from capture.demo.endpoints import endpoints
 from capture.demo.examples import guide
 from capture.demo.interruptions import Interruptions
@@ -53,6 +53,7 @@ def run_demo(settings: DemoSettings, transcript: Transcript) -> None:
 
 def _ready_engine(plan: Plan, settings: DemoSettings, lease: Lease, transcript: Transcript) -> Engine:
     """The engine, with nothing in the way of the demo."""
+    check_can_keep(settings, os.environ)
     engine = connect()
     check_not_kept(plan, lease, engine.containers())
     lease.set_kept(False)

@@ -11,7 +11,8 @@ from capture.engine import connect
 from capture.errors import UserError
 
 _DRAIN_S = 15
-_STOP_S = 10
+# Not long: what a node would save is removed with it, and one that has just begun to start ignores the stop signal.
+_STOP_S = 2
 _POLL_S = 0.1
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from capture.demo.checks import check_memory, check_names, check_ports
+from capture.demo.checks import check_can_keep, check_memory, check_names, check_ports
 from capture.demo.lease import Lease, leased, lock_path
 from capture.demo.leftovers import check_not_kept, purposes_of_demos
 from capture.demo.memory import needed_mib, parse_available
@@ -14,6 +14,7 @@ from capture.demo.settings import DemoSettings
 from capture.demo.waiting import not_running
 from capture.errors import ExitCode, UserError
 from capture.inventory import ContainerSummary
+from capture.local_engine import ENDS_WITH_COMMAND
 
 SETTINGS = DemoSettings()
 PLAN = make_plan(SETTINGS)
@@ -54,6 +55,15 @@ def test_a_foreign_container_with_a_name_of_ours_is_refused() -> None:
     assert str(refused.value).startswith("container haproxy-primary exists already")
     assert "docker rm -f haproxy-primary" in refused.value.hint
     check_names(PLAN, [container("haproxy-primary-1000")])
+
+
+def test_nothing_is_kept_in_an_engine_that_ends_with_the_demo() -> None:
+    ends = {ENDS_WITH_COMMAND: "1"}
+    check_can_keep(SETTINGS, ends)
+    check_can_keep(DemoSettings(keep=True), {})
+    with pytest.raises(UserError) as refused:
+        check_can_keep(DemoSettings(keep=True), ends)
+    assert "capture.local_engine start" in refused.value.hint
 
 
 def test_too_little_memory_is_refused_with_both_figures() -> None:
