@@ -92,6 +92,7 @@ def _build(engine: Engine, context: Path, tag: str, console: Console) -> None:
         "BASE_IMAGE": BASE_IMAGE,
         "JAVA_PACKAGE": ELASTICSEARCH["java_package"],
         "VERSION": ELASTICSEARCH["version"],
+        "BUILD_HASH": ELASTICSEARCH["build_hash"],
     }
     try:
         engine.build(context, tag=tag, arguments=arguments, on_line=on_line)

@@ -123,7 +123,7 @@ def _pom(folder: str, group: str, artifact: str, version: str, kind: str, withou
 
 
 def _project(artifact: str, content: str) -> str:
-    return f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+    return f"""<project>
 <modelVersion>4.0.0</modelVersion>
 <groupId>local</groupId>
 <artifactId>{escape(artifact)}</artifactId>

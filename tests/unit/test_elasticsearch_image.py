@@ -1,7 +1,9 @@
 """Which image clusters are made of, decided on an engine that is none; and what one of our own is built from."""
 
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
@@ -25,7 +27,6 @@ from capture.workspace import REPOSITORY
 
 PUBLISHED = ELASTICSEARCH["published_image"]
 SOURCE = REPOSITORY / "docker_config_elasticsearch"
-POM = "{http://maven.apache.org/POM/4.0.0}"
 NO_REGISTRY = PullError("no such host", answered=False)
 
 
@@ -165,11 +166,32 @@ def test_each_module_is_resolved_by_itself(tmp_path: Path) -> None:
     """In one resolution the nearest version wins, and lang-expression got lang-painless's ASM."""
     write_modules(tmp_path, [Module("a", "A", without=("g:x",)), Module("b", "B")], "7.10.2", "3.8.1")
     parent = ElementTree.parse(tmp_path / "maven/pom.xml").getroot()
-    assert [each.text for each in parent.iter(f"{POM}module")] == ["distribution", "a", "b"]
-    assert [each.text for each in parent.iter(f"{POM}version")] == ["1", "3.8.1"]
+    assert [each.text for each in parent.iter("module")] == ["distribution", "a", "b"]
+    assert [each.text for each in parent.iter("version")] == ["1", "3.8.1"]
     pom = ElementTree.parse(tmp_path / "maven/a/pom.xml").getroot()
-    [dependency] = pom.iter(f"{POM}dependency")
-    assert dependency.findtext(f"{POM}artifactId") == "a"
-    assert dependency.findtext(f"{POM}version") == "7.10.2"
-    [exclusion] = dependency.iter(f"{POM}exclusion")
+    [dependency] = pom.iter("dependency")
+    assert dependency.findtext("artifactId") == "a"
+    assert dependency.findtext("version") == "7.10.2"
+    [exclusion] = dependency.iter("exclusion")
     assert [each.text for each in exclusion] == ["g", "x"]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "settings"),
+    [
+        ("", ""),
+        ("http://proxy:3128", "<host>proxy</host><port>3128</port>"),
+        ("http://proxy/", "<host>proxy</host><port>80</port>"),
+        (
+            "http://me:a&b@proxy.example:8080/",
+            "<host>proxy.example</host><port>8080</port><username>me</username><password>a&amp;b</password>",
+        ),
+    ],
+)
+def test_maven_is_told_of_the_proxy_that_builds_have(proxy: str, settings: str) -> None:
+    environment = {"PATH": os.environ["PATH"], "https_proxy": proxy}
+    output = subprocess.run(
+        [SOURCE / "bin/maven-proxy"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    expected = f"<proxies><proxy>{settings}</proxy></proxies>" if settings else ""
+    assert output.replace("\n", "") == f"<settings>{expected}</settings>"
