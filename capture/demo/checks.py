@@ -62,10 +62,10 @@ def check_ports(plan: Plan, taken: Mapping[int, str]) -> None:
         UserError: (exit code 2) one is.
     """
     if taken:
-        words = ", ".join(f"{port} (by {what})" for port, what in taken.items())
-        kind = "port is" if len(taken) == 1 else "ports are"
+        words = [f"{port} ({what})" for port, what in taken.items()]
+        ports = f"port {words[0]} is" if len(words) == 1 else f"ports {', '.join(words)} are"
         raise bad_input(
-            f"{kind} in use: {words}", f"end what uses it, or move the demo's ports: {_other_offset(plan)}"
+            f"{ports} in use", f"end what uses it, or move the demo's ports: {_other_offset(plan)}"
         )
 
 

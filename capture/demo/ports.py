@@ -60,7 +60,7 @@ def _program(inode: str) -> str:
     for process in _processes():
         try:
             if any(str(link.readlink()) == f"socket:[{inode}]" for link in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                return f"{(process / 'comm').read_text().strip()}, process {process.name}"
         except OSError:
             continue
     return "a program of another user"

@@ -28,8 +28,8 @@ def container(
 
 def test_a_port_in_use_is_named_with_its_user_and_the_option_that_moves_it() -> None:
     with pytest.raises(UserError) as refused:
-        check_ports(PLAN, {80: "nginx (process 7)"})
-    assert str(refused.value) == "port is in use: 80 (by nginx (process 7))"
+        check_ports(PLAN, {80: "nginx, process 7"})
+    assert str(refused.value) == "port 80 (nginx, process 7) is in use"
     assert "--port-offset 1000" in refused.value.hint
     assert refused.value.exit_code == ExitCode.BAD_INPUT
     check_ports(PLAN, {})
@@ -38,7 +38,7 @@ def test_a_port_in_use_is_named_with_its_user_and_the_option_that_moves_it() -> 
 def test_a_second_offset_is_proposed_beside_the_first() -> None:
     with pytest.raises(UserError) as refused:
         check_ports(make_plan(DemoSettings(port_offset=1000)), {1080: "x", 1081: "y"})
-    assert "ports are in use: 1080 (by x), 1081 (by y)" in str(refused.value)
+    assert "ports 1080 (x), 1081 (y) are in use" in str(refused.value)
     assert "--port-offset 2000" in refused.value.hint
 
 
