@@ -16,7 +16,7 @@ import requests
 from capture.cluster_health import Health, are_active, describe, has_ended, not_active, read_health
 from capture.container import Container, ContainerSettings
 from capture.engine import Engine
-from capture.errors import bad_input
+from capture.errors import UserError, bad_input
 
 SNAPSHOTS = "/usr/share/elasticsearch/snapshots"
 """Where every node has the cluster's volume for snapshot repositories of type ``fs``."""
@@ -35,7 +35,7 @@ _JAVA_OPTIONS = (
     "-XX:-UseContainerSupport",
 )
 _POLL_S = 0.25
-_ANSWER_S = 5
+_ANSWER_S = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +206,11 @@ class Cluster:
         with requests.Session() as session:
             # A proxy for the outside world is none for a port of this machine.
             session.trust_env = False
-            return [_health_of(session, url) for url in self.urls]
+            try:
+                return [_health_of(session, url) for url in self.urls]
+            except UserError:
+                # The first node has no ports any more: it ended just now, which the next look at the nodes says better.
+                return [None] * self.settings.nodes
 
 
 def _health_of(session: requests.Session, url: str) -> Health | None:

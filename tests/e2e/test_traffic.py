@@ -1,6 +1,7 @@
 """Real work of the official client, through the proxies: both clusters end up the same, and both logs have every request."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -197,6 +198,35 @@ def test_an_update_that_names_the_version_it_has_seen(pair: Pair, traffic: Traff
         )
     primary, shadow = pair.documents(elves)
     assert primary["4"]["children"] == shadow["4"]["children"] == 2
+    agree(traffic.logged())
+
+
+def test_the_last_write_of_each_of_several_clients_stays(pair: Pair, traffic: Traffic, elves: str) -> None:
+    """What one client does one after the other is done so on the shadow, whatever others do meanwhile."""
+
+    def write(name: str) -> None:
+        for children in range(30):
+            traffic.client.index(index=elves, id=name, body=ELVES[name] | {"children": children})
+
+    with ThreadPoolExecutor(len(ELVES)) as threads:
+        list(threads.map(write, ELVES))
+    expected = {name: source | {"children": 29} for name, source in ELVES.items()}
+    primary, shadow = pair.documents(elves)
+    assert primary == expected
+    assert shadow == expected
+    agree(traffic.logged())
+
+
+def test_several_clients_count_in_one_document(pair: Pair, traffic: Traffic, elves: str) -> None:
+    script = {"script": {"source": "ctx._source.children++"}}
+
+    def count(_: int) -> None:
+        traffic.client.update(index=elves, id="4", body=script, retry_on_conflict=100)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(60)))
+    primary, shadow = pair.documents(elves)
+    assert primary["4"]["children"] == shadow["4"]["children"] == 60
     agree(traffic.logged())
 
 
