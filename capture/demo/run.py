@@ -15,7 +15,7 @@ from capture.demo.shut_down import shut_down
 from capture.demo.stage import Stage
 from capture.demo.tour import Tour
 from capture.demo.transcript import Transcript
-from capture.demo.waiting import wait_for_return
+from capture.demo.waiting import forget_typed, wait_for_return
 from capture.engine import Engine, connect
 from capture.versions import ELASTICSEARCH
 
@@ -70,6 +70,8 @@ def _show(stage: Stage, settings: DemoSettings, transcript: Transcript) -> None:
     text = guide(
         plan, ELASTICSEARCH["version"], os.environ.get("DOCKER_HOST"), _ending(plan, settings, touring)
     )
+    if not touring:
+        forget_typed()
     transcript.result(f"\n{text}\n")
     if touring:
         Tour(plan, stage.proxies["primary"], stage.proxies["shadow"], engine.address, transcript).run()

@@ -15,7 +15,6 @@ _LOOK_S = 2.0
 
 def wait_for_return(engine: Engine, plan: Plan, transcript: Transcript) -> None:
     """Wait for RETURN, or the end of the input."""
-    forget_typed()
     told: set[str] = set()
     while not select.select([sys.stdin], [], [], _LOOK_S)[0]:
         for name, state in not_running(plan, engine.containers()).items():
@@ -26,7 +25,7 @@ def wait_for_return(engine: Engine, plan: Plan, transcript: Transcript) -> None:
 
 
 def forget_typed() -> None:
-    """Drop what was typed before the question: it was no answer."""
+    """Drop what was typed so far; to be called before the question is shown, since then it was no answer to it."""
     if sys.stdin.isatty():
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
