@@ -62,6 +62,9 @@ class _Closing:
 
     def _drain(self) -> None:
         """The primary's proxy first, so that the shadow's still gets what waits to be mirrored."""
+        if not self._stage.complete:
+            # Nothing is under way, and a proxy that has just begun to start ignores the stop signal.
+            return
         for side in self._stage.plan.sides:
             proxy = self._stage.proxies.get(side.role)
             if proxy is not None and proxy.report().state == "running":

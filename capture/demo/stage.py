@@ -34,6 +34,8 @@ class Stage:
         """Role -> cluster; those whose start was begun."""
         self.proxies: dict[str, Container] = {}
         """Role -> container; those that were started."""
+        self.complete = False
+        """Whether everything is there, so that requests may be under way."""
         self._settings = settings
         self._transcript = transcript
         self._interruptions = interruptions
@@ -112,3 +114,4 @@ class Stage:
         for proxy in self.proxies.values():
             with self._transcript.during(f"{proxy.name} is to become healthy"):
                 proxy.wait_healthy(_HEALTHY_S)
+        self.complete = True
