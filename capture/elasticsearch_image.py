@@ -15,7 +15,7 @@ from capture.console import Console
 from capture.elasticsearch_modules import read_modules, write_modules
 from capture.engine import BuildError, Engine, PullError
 from capture.errors import ExitCode, UserError
-from capture.versions import BASE_IMAGE, ELASTICSEARCH
+from capture.versions import BASE_IMAGE, ELASTICSEARCH, ELASTICSEARCH_PARTS
 from capture.workspace import REPOSITORY
 
 BUILT_IMAGE = "cluster-traffic-capture-elasticsearch"
@@ -64,7 +64,7 @@ def write_elasticsearch_context(directory: Path) -> None:
         directory,
         read_modules(_SOURCE / "modules.toml"),
         ELASTICSEARCH["version"],
-        ELASTICSEARCH["maven_dependency_plugin"],
+        ELASTICSEARCH_PARTS,
     )
 
 

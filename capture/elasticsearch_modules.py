@@ -5,13 +5,14 @@ POM a module, so that each gets the versions it was made with: lang-painless and
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 _MODULE_GROUP = "org.codelibs.elasticsearch.module"
-_DISTRIBUTION = ("org.elasticsearch.distribution.integ-test-zip", "elasticsearch")
+_DISTRIBUTION = "org.elasticsearch.distribution.integ-test-zip:elasticsearch"
+_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin"
 _DISTRIBUTION_FOLDER = "distribution"
 
 
@@ -25,6 +26,8 @@ class Module:
     without: tuple[str, ...] = ()
     """Dependencies, as GROUP:ARTIFACT, that are not to be taken along."""
     permissions: tuple[str, ...] = ()
+    data: str | None = None
+    """An archive, as GROUP:ARTIFACT, whose files lie beside the jars."""
 
     def descriptor(self, version: str) -> str:
         """Its ``plugin-descriptor.properties``."""
@@ -58,20 +61,28 @@ def read_modules(file: Path) -> list[Module]:
             tuple(entry.get("extends", ())),
             tuple(entry.get("without", ())),
             tuple(entry.get("permissions", ())),
+            entry.get("data"),
         )
         for name, entry in tomllib.loads(file.read_text()).items()
     ]
 
 
-def write_modules(directory: Path, modules: Iterable[Module], version: str, dependency_plugin: str) -> None:
-    """Write the POMs to ``maven/`` and the modules' own files to ``modules/`` of ``directory``."""
+def write_modules(
+    directory: Path, modules: Iterable[Module], version: str, versions: Mapping[str, str]
+) -> None:
+    """Write the POMs to ``maven/`` and the modules' own files to ``modules/`` of ``directory``.
+
+    ``version`` is Elasticsearch's; ``versions``: of what else is taken from the archive, by GROUP:ARTIFACT.
+    """
     modules = list(modules)
     poms = {
-        "": _parent_pom([_DISTRIBUTION_FOLDER, *(module.name for module in modules)], dependency_plugin),
-        _DISTRIBUTION_FOLDER: _pom(_DISTRIBUTION_FOLDER, *_DISTRIBUTION, version, "zip", ()),
+        "": _parent_pom([_DISTRIBUTION_FOLDER, *(module.name for module in modules)], versions),
+        _DISTRIBUTION_FOLDER: _pom(_DISTRIBUTION_FOLDER, _dependency(_DISTRIBUTION, version, kind="zip")),
     }
     for module in modules:
-        poms[module.name] = _pom(module.name, _MODULE_GROUP, module.name, version, "jar", module.without)
+        jars = _dependency(f"{_MODULE_GROUP}:{module.name}", version, without=module.without)
+        data = _dependency(module.data, versions[module.data]) if module.data is not None else ""
+        poms[module.name] = _pom(module.name, jars + data)
         folder = directory / "modules" / module.name
         folder.mkdir(parents=True)
         (folder / "plugin-descriptor.properties").write_text(module.descriptor(version))
@@ -83,16 +94,14 @@ def write_modules(directory: Path, modules: Iterable[Module], version: str, depe
         (folder / "pom.xml").write_text(pom)
 
 
-def _parent_pom(folders: Iterable[str], dependency_plugin: str) -> str:
+def _parent_pom(folders: Iterable[str], versions: Mapping[str, str]) -> str:
     listed = "".join(f"<module>{escape(folder)}</module>" for folder in folders)
     return _project(
         "modules",
         f"""<packaging>pom</packaging>
 <modules>{listed}</modules>
 <build><plugins><plugin>
-  <groupId>org.apache.maven.plugins</groupId>
-  <artifactId>maven-dependency-plugin</artifactId>
-  <version>{escape(dependency_plugin)}</version>
+  {_coordinates(_PLUGIN, versions[_PLUGIN])}
   <executions><execution>
     <phase>package</phase>
     <goals><goal>copy-dependencies</goal></goals>
@@ -102,32 +111,33 @@ def _parent_pom(folders: Iterable[str], dependency_plugin: str) -> str:
     )
 
 
-def _pom(folder: str, group: str, artifact: str, version: str, kind: str, without: Iterable[str]) -> str:
-    exclusions = "".join(
-        f"<exclusion><groupId>{escape(each.partition(':')[0])}</groupId>"
-        f"<artifactId>{escape(each.partition(':')[2])}</artifactId></exclusion>"
-        for each in without
-    )
+def _pom(folder: str, dependencies: str) -> str:
     return _project(
         f"{folder}-jars",
-        f"""<parent><groupId>local</groupId><artifactId>modules</artifactId><version>1</version></parent>
+        f"""<parent>{_coordinates("local:modules", "1")}</parent>
 <packaging>pom</packaging>
-<dependencies><dependency>
-  <groupId>{escape(group)}</groupId>
-  <artifactId>{escape(artifact)}</artifactId>
-  <version>{escape(version)}</version>
-  <type>{escape(kind)}</type>
-  <exclusions>{exclusions}</exclusions>
-</dependency></dependencies>""",
+<dependencies>{dependencies}</dependencies>""",
     )
+
+
+def _dependency(name: str, version: str, *, kind: str = "jar", without: Iterable[str] = ()) -> str:
+    exclusions = "".join(f"<exclusion>{_coordinates(each)}</exclusion>" for each in without)
+    return f"""<dependency>
+  {_coordinates(name, version)}<type>{escape(kind)}</type>
+  <exclusions>{exclusions}</exclusions>
+</dependency>"""
+
+
+def _coordinates(name: str, version: str | None = None) -> str:
+    group, _, artifact = name.partition(":")
+    numbered = "" if version is None else f"<version>{escape(version)}</version>"
+    return f"<groupId>{escape(group)}</groupId><artifactId>{escape(artifact)}</artifactId>{numbered}"
 
 
 def _project(artifact: str, content: str) -> str:
     return f"""<project>
 <modelVersion>4.0.0</modelVersion>
-<groupId>local</groupId>
-<artifactId>{escape(artifact)}</artifactId>
-<version>1</version>
+{_coordinates(f"local:{artifact}", "1")}
 {content}
 </project>
 """

@@ -17,3 +17,6 @@ ENGINE_PACKAGES: Mapping[str, str] = _DATA["engine_packages"]
 
 ELASTICSEARCH: Mapping[str, str] = _DATA["elasticsearch"]
 """What an Elasticsearch image is: its version, the published image, and what one of our own is built with."""
+
+ELASTICSEARCH_PARTS: Mapping[str, str] = _DATA["elasticsearch_parts"]
+"""What else that build takes from Maven Central, as GROUP:ARTIFACT -> version."""

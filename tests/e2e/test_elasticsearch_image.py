@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from capture.cluster import SNAPSHOTS
+from capture.elasticsearch_modules import read_modules
 from capture.versions import ELASTICSEARCH
+from capture.workspace import REPOSITORY
 from tests.e2e.pair import Pair
 
 TOLKIEN = [
@@ -60,6 +63,14 @@ def test_it_is_the_genuine_version(es: Elasticsearch) -> None:
     assert version["number"] == ELASTICSEARCH["version"] == "7.10.2"
     assert version["build_hash"].startswith(ELASTICSEARCH["build_hash"])
     assert version["build_flavor"] == "oss"
+
+
+def test_every_node_has_all_modules(es: Elasticsearch) -> None:
+    expected = {
+        module.name for module in read_modules(REPOSITORY / "docker_config_elasticsearch/modules.toml")
+    }
+    for node in es.nodes.info(metric="plugins")["nodes"].values():
+        assert expected | {"transport-netty4"} <= {module["name"] for module in node["modules"]}
 
 
 def test_it_does_not_run_as_root(pair: Pair) -> None:
@@ -167,6 +178,35 @@ def test_ingest_pipelines(es: Elasticsearch, index: str) -> None:
         "when": "2021-01-13T00:00:00.000Z",
     }
     es.ingest.delete_pipeline(id=index)
+
+
+def test_ingest_of_addresses_and_user_agents(es: Elasticsearch, index: str) -> None:
+    processors = [
+        {"geoip": {"field": "client"}},
+        {"geoip": {"field": "client", "database_file": "GeoLite2-ASN.mmdb", "target_field": "network"}},
+        {"user_agent": {"field": "agent"}},
+    ]
+    # RFC 5737 has no addresses that are anywhere: this one is a well-known resolver.
+    document = {
+        "client": "8.8.8.8",
+        "agent": "Mozilla/5.0 (X11; Linux x86_64; rv:84.0) Gecko/20100101 Firefox/84.0",
+    }
+    body = {"pipeline": {"processors": processors}, "docs": [{"_source": document}]}
+    source = es.ingest.simulate(body=body)["docs"][0]["doc"]["_source"]
+    assert source["geoip"]["country_iso_code"] == "US"
+    assert source["network"]["asn"] == 15169
+    assert source["user_agent"]["name"] == "Firefox"
+
+
+def test_a_repository_that_is_read_by_url(es: Elasticsearch, books: str) -> None:
+    es.snapshot.create_repository(repository=books, body={"type": "fs", "settings": {"location": books}})
+    es.snapshot.create(repository=books, snapshot="one", body={"indices": books}, wait_for_completion=True)
+    body = {"type": "url", "settings": {"url": f"file:{SNAPSHOTS}/{books}"}}
+    es.snapshot.create_repository(repository=f"{books}-url", body=body)
+    [snapshot] = es.snapshot.get(repository=f"{books}-url", snapshot="_all")["snapshots"]
+    assert snapshot["indices"] == [books]
+    for repository in (f"{books}-url", books):
+        es.snapshot.delete_repository(repository=repository)
 
 
 def test_scroll(es: Elasticsearch, books: str) -> None:

@@ -27,6 +27,7 @@ from capture.workspace import REPOSITORY
 
 PUBLISHED = ELASTICSEARCH["published_image"]
 SOURCE = REPOSITORY / "docker_config_elasticsearch"
+PARTS = {"org.apache.maven.plugins:maven-dependency-plugin": "3.8.1", "g:data": "2019"}
 NO_REGISTRY = PullError("no such host", answered=False)
 
 
@@ -122,6 +123,9 @@ def test_the_modules_that_are_tested_are_there() -> None:
         "aggs-matrix-stats",
         "analysis-common",
         "ingest-common",
+        "ingest-geoip",
+        "ingest-user-agent",
+        "kibana",
         "lang-expression",
         "lang-mustache",
         "lang-painless",
@@ -130,6 +134,7 @@ def test_the_modules_that_are_tested_are_there() -> None:
         "percolator",
         "rank-eval",
         "reindex",
+        "repository-url",
     ]
 
 
@@ -156,7 +161,7 @@ def test_a_policy_grants_what_is_listed() -> None:
 
 
 def test_a_module_without_permissions_has_no_policy(tmp_path: Path) -> None:
-    write_modules(tmp_path, [Module("a", "A"), Module("b", "B", permissions=("P",))], "1", "2")
+    write_modules(tmp_path, [Module("a", "A"), Module("b", "B", permissions=("P",))], "1", PARTS)
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.policy"))] == [
         "modules/b/plugin-security.policy"
     ]
@@ -164,7 +169,7 @@ def test_a_module_without_permissions_has_no_policy(tmp_path: Path) -> None:
 
 def test_each_module_is_resolved_by_itself(tmp_path: Path) -> None:
     """In one resolution the nearest version wins, and lang-expression got lang-painless's ASM."""
-    write_modules(tmp_path, [Module("a", "A", without=("g:x",)), Module("b", "B")], "7.10.2", "3.8.1")
+    write_modules(tmp_path, [Module("a", "A", without=("g:x",)), Module("b", "B")], "7.10.2", PARTS)
     parent = ElementTree.parse(tmp_path / "maven/pom.xml").getroot()
     assert [each.text for each in parent.iter("module")] == ["distribution", "a", "b"]
     assert [each.text for each in parent.iter("version")] == ["1", "3.8.1"]
@@ -174,6 +179,15 @@ def test_each_module_is_resolved_by_itself(tmp_path: Path) -> None:
     assert dependency.findtext("version") == "7.10.2"
     [exclusion] = dependency.iter("exclusion")
     assert [each.text for each in exclusion] == ["g", "x"]
+
+
+def test_a_modules_data_comes_in_its_own_version(tmp_path: Path) -> None:
+    write_modules(tmp_path, [Module("a", "A", data="g:data")], "7.10.2", PARTS)
+    pom = ElementTree.parse(tmp_path / "maven/a/pom.xml").getroot()
+    assert [(each.findtext("artifactId"), each.findtext("version")) for each in pom.iter("dependency")] == [
+        ("a", "7.10.2"),
+        ("data", "2019"),
+    ]
 
 
 @pytest.mark.parametrize(
