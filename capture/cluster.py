@@ -56,7 +56,7 @@ class ClusterSettings:
     heap: str = "512m"
     """Each node's, as Java spells it: a number with ``m`` or ``g``. A node takes 200 MB more."""
     first_host_port: int | None = None
-    """The first node's port on all addresses of the engine's host, the others' follow it; None: free ones of its loopback."""
+    """The first node's port of the engine's host, the others' follow it; None: free ones of its loopback."""
     network: str | None = None
     """A Docker network that the nodes are on, beside their published ports; there all have the first node's name."""
 

@@ -3,7 +3,7 @@
 import io
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ class ContainerSettings:
     publish: tuple[int, ...] = ()
     """TCP ports inside, each published on an ephemeral port of the engine's loopback."""
     publish_at: Mapping[int, int] = field(default_factory=dict)
-    """TCP ports inside -> port of the engine's host, on all of its addresses, so that other containers reach it too."""
+    """TCP ports inside -> port of the engine's host, where this machine and other containers (host.docker.internal) reach it."""
     hosts: Mapping[str, str] = field(default_factory=lambda: {"host.docker.internal": "host-gateway"})
     """Names beside those of DNS. On Linux host.docker.internal has to be given so."""
     read_only: bool = False
@@ -225,16 +225,23 @@ class Container:
 
 
 def run_container(
-    client: docker.DockerClient, settings: ContainerSettings, labels: dict[str, str], address: str
+    client: docker.DockerClient,
+    settings: ContainerSettings,
+    labels: dict[str, str],
+    address: str,
+    hosts: Sequence[str],
 ) -> Container:
-    """Start a container; used by `capture.engine.Engine.run`."""
+    """Start a container; used by `capture.engine.Engine.run`. ``hosts``: addresses of the engine's host for ``publish_at``."""
     networking = None
     if settings.network is not None:
         endpoint = client.api.create_endpoint_config(aliases=list(settings.aliases))
         networking = {settings.network: endpoint}
     # No port: the engine takes a free one. (The SDK's type stubs know only numbers here.)
     ports: Any = {f"{port}/tcp": ("127.0.0.1", None) for port in settings.publish}
-    ports |= {f"{port}/tcp": host_port for port, host_port in settings.publish_at.items()}
+    ports |= {
+        f"{port}/tcp": [(host, host_port) for host in hosts]
+        for port, host_port in settings.publish_at.items()
+    }
     container = client.containers.create(
         settings.image,
         command=list(settings.command) if settings.command is not None else None,

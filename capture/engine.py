@@ -17,7 +17,7 @@ import requests.exceptions
 
 from capture.build_context import host_ca_bundle, write_context
 from capture.container import Container, ContainerSettings, run_container
-from capture.engine_address import default_host, probe, published_at
+from capture.engine_address import default_host, gateway_of, is_local, probe, published_at
 from capture.errors import CaptureError, ExitCode, UserError
 from capture.inventory import ContainerSummary, list_containers
 from capture.reference import parse_reference
@@ -171,8 +171,23 @@ class Engine:
         """Start a container."""
         with _translated(f"starting a container of {settings.image}"):
             return run_container(
-                self._client, settings, _labels(settings.purpose, settings.group), self.address
+                self._client,
+                settings,
+                _labels(settings.purpose, settings.group),
+                self.address,
+                self._hosts() if settings.publish_at else (),
             )
+
+    def _hosts(self) -> tuple[str, ...]:
+        """The addresses of its host that this machine and containers reach it at, and nobody else.
+
+        All addresses where these are not known: the engine is remote, or in a virtual machine.
+        """
+        bridge = self._client.networks.get("bridge").attrs["IPAM"]["Config"]
+        gateway = gateway_of(bridge[0]) if bridge else None
+        if self.host.startswith("unix://") and gateway is not None and is_local(gateway):
+            return ("127.0.0.1", gateway)
+        return ("0.0.0.0",)  # noqa: S104 - said above
 
     def create_volume(self, name: str, purpose: str, group: str | None = None) -> None:
         """Create the volume ``name``; `remove_labelled` removes it."""

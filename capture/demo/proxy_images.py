@@ -21,7 +21,9 @@ _STOP_S = 10
 class ProxyImages:
     """The build, which runs from the making of this to the end of a ``with`` block."""
 
-    def __init__(self, command: Sequence[str], on_progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, command: Sequence[str], on_progress: Callable[[str], None], *, verbose: bool = False
+    ) -> None:
         self._command = command
         self._on_progress = on_progress
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -29,7 +31,7 @@ class ProxyImages:
         self._process = subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,
-            env=build_environment(os.environ),
+            env=build_environment(os.environ, verbose=verbose),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -101,6 +103,7 @@ class ProxyImages:
         return thread
 
 
-def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def build_environment(environment: Mapping[str, str], *, verbose: bool = False) -> dict[str, str]:
     """``environment`` without what would turn the build into another than the command line says."""
-    return {name: value for name, value in environment.items() if name not in _NOT_OURS}
+    ours = {name: value for name, value in environment.items() if name not in _NOT_OURS}
+    return ours | ({f"{_PREFIX}VERBOSE": "1"} if verbose else {})

@@ -1,9 +1,11 @@
 """Everything that a demo starts, in the order in which it tells of it."""
 
 import shlex
+from contextlib import ExitStack
 
 from capture.base_image import ensure_base_image
 from capture.cluster import Cluster, ClusterSettings
+from capture.console import Verbosity
 from capture.container import Container, ContainerSettings
 from capture.demo.interruptions import Interruptions
 from capture.demo.plan import INTERNAL_PORT, Plan, Side
@@ -52,7 +54,15 @@ class Stage:
         transcript.result("Creating primary cluster...")
         with transcript.during("getting the base image"):
             ensure_base_image(self.engine, BASE_IMAGE, transcript)
-        with ProxyImages(self.plan.build_command, transcript.progress) as images:
+        with ExitStack() as stack:
+            with self._interruptions.held():
+                images = stack.enter_context(
+                    ProxyImages(
+                        self.plan.build_command,
+                        transcript.progress,
+                        verbose=transcript.verbosity is Verbosity.VERBOSE,
+                    )
+                )
             self._start_clusters()
             self._await_active(self.plan.primary)
             images.check()

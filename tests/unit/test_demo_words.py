@@ -83,7 +83,9 @@ def test_settings_of_the_build_don_t_change_what_the_command_line_says() -> None
         "CAPTURE_BUILD_BASE_IMAGE": "b",
         "PATH": "/bin",
     }
-    assert build_environment(environment) == {"CAPTURE_BUILD_BASE_IMAGE": "b", "PATH": "/bin"}
+    kept = {"CAPTURE_BUILD_BASE_IMAGE": "b", "PATH": "/bin"}
+    assert build_environment(environment) == kept
+    assert build_environment(environment, verbose=True) == {**kept, "CAPTURE_BUILD_VERBOSE": "1"}
 
 
 def entry(
