@@ -8,7 +8,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from capture.errors import UserError, bad_input
@@ -45,14 +45,16 @@ def leased(purpose: str, folder: Path | None = None) -> Iterator[Lease | None]:
     """
     path = lock_path(purpose, folder)
     descriptor, writable = _open(path)
+    lease: Lease | None = None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        lease: Lease | None = Lease(descriptor, writable=writable)
-    except BlockingIOError:
-        lease = None
-    try:
+        if _lock(descriptor):
+            lease = Lease(descriptor, writable=writable)
         yield lease
     finally:
+        # The file goes while it is locked, so that nobody's lock can be on a file that has no name any more.
+        if lease is not None and not lease.kept:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -68,6 +70,15 @@ def in_use(offset: int) -> UserError:
         f"a demo runs here already{option}",
         f"end it (RETURN in its terminal), or start a second beside it: --port-offset {offset + 1000}",
     )
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    # Its last holder removed it between our opening and locking: whoever comes next makes a new one, so this one is no lock.
+    return os.fstat(descriptor).st_nlink > 0
 
 
 def _open(path: Path) -> tuple[int, bool]:

@@ -34,8 +34,8 @@ def shut_down(stage: Stage, transcript: Transcript, interruptions: Interruptions
             closing.cut_short.set()
             transcript.progress("Removing everything at once...")
             break
-    # A connection of its own: the thread, or what a signal broke off, may still be using the other. By label, since a signal
-    # may have hit between the creation of a container and the moment when it was known here.
+    # A connection of its own: the thread, or what a signal broke off, may still be using the other. By label: a step that failed
+    # may have created more than is known here.
     engine = connect(stage.engine.host)
     try:
         remove_all(engine, stage.plan.purpose)

@@ -113,6 +113,7 @@ def test_a_running_demo_holds_its_lock_and_a_dead_one_does_not(tmp_path: Path) -
         assert other is not None
     with leased("demo", tmp_path) as again:
         assert again is not None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_that_a_demo_was_kept_is_remembered_until_it_is_removed(tmp_path: Path) -> None:
