@@ -1,6 +1,7 @@
 """The demo leaves nothing behind, at whichever step and by whatever it ends. Real clusters of one small node."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from capture.container import ContainerSettings
 from capture.demo.plan import Plan, make_plan, purpose_of
 from capture.demo.settings import DemoSettings
 from capture.engine import Engine
+from capture.settings import WORKSPACE
 from capture.versions import BASE_IMAGE
 from capture.workspace import REPOSITORY
 from tests.e2e.demo_process import CTRL_C, CTRL_D, RETURN, DemoProcess, free_offset, processes_with
@@ -23,9 +25,13 @@ Start = Callable[..., DemoProcess]
 
 
 @pytest.fixture(scope="module")
-def offset(docker_engine: Engine, elasticsearch_image: str, images: object) -> int:
+def offset(docker_engine: Engine, elasticsearch_image: str, images: object) -> Iterator[int]:
     """The port offset of all demos here. The images are there already, so that a step takes as long as it does later."""
-    return free_offset()
+    offset = free_offset()
+    yield offset
+    for side in make_plan(DemoSettings(port_offset=offset)).sides:
+        docker_engine.remove_image(side.proxy)
+    shutil.rmtree(f"{WORKSPACE}-{offset}", ignore_errors=True)
 
 
 @pytest.fixture
@@ -100,7 +106,7 @@ def test_the_whole_transcript_to_the_end_of_the_input(start: Start, plan: Plan) 
     demo.press(CTRL_D)
     assert demo.end() == 0, demo.shown
     lines = demo.shown.splitlines()
-    workspace = f"/tmp/cluster_traffic_capture-{plan.offset}"
+    workspace = f"{WORKSPACE}-{plan.offset}"
     begun = [
         *[
             line
