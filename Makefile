@@ -1,4 +1,5 @@
 # make test     everything that CI checks; a Docker engine is started for it where none answers (Debian/Ubuntu, as root)
+# make demo     two real clusters with the mirror between them; DEMO="--nodes 1" gives options (./demo_haproxy.py -h)
 # make check    what needs no Docker: format, lint, types, unit tests
 # make format   lets the formatter and the linter change the files
 # make bench    the benchmark (README); minutes
@@ -6,15 +7,19 @@
 
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
-.PHONY: test check static format bench clean
+.PHONY: demo test check static format bench clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
 test: static
-	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
+
+demo: $(RUNNABLE)
+	@exec $(BIN)/python -m capture.local_engine run -- $(BIN)/python demo_haproxy.py $(DEMO)
 
 check: static
 	$(BIN)/python -m pytest tests/unit
@@ -36,10 +41,16 @@ clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): requirements.txt requirements-dev.txt
+$(RUNNABLE): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "error: '$(PYTHON)' is not Python 3.11 or newer; hint: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 	    echo "error: no virtual environment; hint: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing what the commands need into $(VENV)" >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(INSTALLED): $(RUNNABLE) requirements-dev.txt requirements-e2e.txt
 	$(BIN)/pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-e2e.txt
 	@touch $@

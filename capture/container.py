@@ -3,7 +3,7 @@
 import io
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from capture.errors import UserError
 
 _POLL_S = 0.1
 _LOG_LINES = 20
+_REPORT_LINES = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,19 +24,27 @@ class ContainerSettings:
     image: str
     purpose: str
     """Value of our label on it."""
+    group: str | None = None
+    """Value of a second label, by which things that were made together are found (`Engine.remove_labelled`)."""
     name: str | None = None
     command: tuple[str, ...] | None = None
     network: str | None = None
     aliases: tuple[str, ...] = ()
     """Names that it has on ``network``."""
+    network_of: str | None = None
+    """Name of a container whose network it shares; then that one publishes, and has the names of hosts and networks."""
     environment: Mapping[str, str] = field(default_factory=dict)
     publish: tuple[int, ...] = ()
     """TCP ports inside, each published on an ephemeral port of the engine's loopback."""
+    publish_at: Mapping[int, int] = field(default_factory=dict)
+    """TCP ports inside -> port of the engine's host, where this machine and other containers (host.docker.internal) reach it."""
     hosts: Mapping[str, str] = field(default_factory=lambda: {"host.docker.internal": "host-gateway"})
     """Names beside those of DNS. On Linux host.docker.internal has to be given so."""
     read_only: bool = False
     volumes: tuple[str, ...] = ()
     """Directories inside, each on an anonymous volume that is removed with the container."""
+    named_volumes: Mapping[str, str] = field(default_factory=dict)
+    """Directories inside -> the volume (`Engine.create_volume`) that is there."""
     user: str | None = None
 
 
@@ -45,6 +54,20 @@ class Executed:
 
     exit_code: int
     output: str
+
+
+@dataclass(frozen=True)
+class ContainerReport:
+    """What a container came to, for who has to explain it."""
+
+    name: str
+    state: str
+    """Docker's word for it, or ``gone``."""
+    exit_code: int | None = None
+    """None while it has not ended."""
+    out_of_memory: bool = False
+    """Whether the kernel ended it for want of memory."""
+    last_lines: tuple[str, ...] = ()
 
 
 class Container:
@@ -128,6 +151,22 @@ class Container:
         output: bytes = self._container.logs()
         return output.decode(errors="replace")
 
+    def report(self) -> ContainerReport:
+        """What it came to; of one that somebody removed too."""
+        try:
+            self._container.reload()
+            state = self._container.attrs["State"]
+            output: bytes = self._container.logs(tail=_REPORT_LINES)
+        except docker.errors.NotFound:
+            return ContainerReport(self.name, "gone")
+        return ContainerReport(
+            self.name,
+            str(state["Status"]),
+            int(state["ExitCode"]) if state["Status"] in ("exited", "dead") else None,
+            bool(state["OOMKilled"]),
+            tuple(output.decode(errors="replace").splitlines()),
+        )
+
     def read_file(self, path: str) -> bytes:
         """The content of a file inside, running or not.
 
@@ -186,33 +225,49 @@ class Container:
 
 
 def run_container(
-    client: docker.DockerClient, settings: ContainerSettings, label: str, address: str
+    client: docker.DockerClient,
+    settings: ContainerSettings,
+    labels: dict[str, str],
+    address: str,
+    hosts: Sequence[str],
 ) -> Container:
-    """Start a container; used by `capture.engine.Engine.run`."""
+    """Start a container; used by `capture.engine.Engine.run`. ``hosts``: addresses of the engine's host for ``publish_at``."""
     networking = None
     if settings.network is not None:
         endpoint = client.api.create_endpoint_config(aliases=list(settings.aliases))
         networking = {settings.network: endpoint}
     # No port: the engine takes a free one. (The SDK's type stubs know only numbers here.)
     ports: Any = {f"{port}/tcp": ("127.0.0.1", None) for port in settings.publish}
+    ports |= {
+        f"{port}/tcp": [(host, host_port) for host in hosts]
+        for port, host_port in settings.publish_at.items()
+    }
     container = client.containers.create(
         settings.image,
         command=list(settings.command) if settings.command is not None else None,
         name=settings.name,
         detach=True,
-        labels={label: settings.purpose},
+        labels=labels,
         network=settings.network,
         networking_config=networking,
+        network_mode=f"container:{settings.network_of}" if settings.network_of is not None else None,
         environment=dict(settings.environment),
         ports=ports,
-        extra_hosts=dict(settings.hosts),
+        extra_hosts=dict(settings.hosts) if settings.network_of is None else None,
         read_only=settings.read_only,
-        mounts=[docker.types.Mount(target=path, source=None, type="volume") for path in settings.volumes],
+        mounts=[
+            *(docker.types.Mount(target=path, source=None, type="volume") for path in settings.volumes),
+            *(
+                docker.types.Mount(target=path, source=name, type="volume")
+                for path, name in settings.named_volumes.items()
+            ),
+        ],
         user=settings.user,
     )
     try:
         container.start()
-    except docker.errors.APIError:
+    except BaseException:
+        # An interruption too: nobody else knows of it yet.
         container.remove(force=True, v=True)
         raise
     return Container(container, address)

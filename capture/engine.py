@@ -11,17 +11,22 @@ from typing import IO, Any
 
 import docker
 import docker.errors
+import docker.models.containers
 import docker.utils
 import requests.exceptions
 
 from capture.build_context import host_ca_bundle, write_context
 from capture.container import Container, ContainerSettings, run_container
-from capture.engine_address import default_host, probe, published_at
+from capture.engine_address import default_host, gateway_of, is_local, probe, published_at
 from capture.errors import CaptureError, ExitCode, UserError
+from capture.inventory import ContainerSummary, list_containers
 from capture.reference import parse_reference
 
 LABEL = "cluster-traffic-capture"
 """Label on everything that is created; its value says what for."""
+
+GROUP_LABEL = f"{LABEL}.group"
+"""Label on what was made together; its value is the caller's."""
 
 _CONNECT_S = 10
 # One read: a build step may be silent while it compiles or waits for a package archive.
@@ -165,7 +170,29 @@ class Engine:
     def run(self, settings: ContainerSettings) -> Container:
         """Start a container."""
         with _translated(f"starting a container of {settings.image}"):
-            return run_container(self._client, settings, LABEL, self.address)
+            return run_container(
+                self._client,
+                settings,
+                _labels(settings.purpose, settings.group),
+                self.address,
+                self._hosts() if settings.publish_at else (),
+            )
+
+    def _hosts(self) -> tuple[str, ...]:
+        """The addresses of its host that this machine and containers reach it at, and nobody else.
+
+        All addresses where these are not known: the engine is remote, or in a virtual machine.
+        """
+        bridge = self._client.networks.get("bridge").attrs["IPAM"]["Config"]
+        gateway = gateway_of(bridge[0]) if bridge else None
+        if self.host.startswith("unix://") and gateway is not None and is_local(gateway):
+            return ("127.0.0.1", gateway)
+        return ("0.0.0.0",)  # noqa: S104 - said above
+
+    def create_volume(self, name: str, purpose: str, group: str | None = None) -> None:
+        """Create the volume ``name``; `remove_labelled` removes it."""
+        with _translated(f"creating volume {name}"):
+            self._client.volumes.create(name, labels=_labels(purpose, group))
 
     @contextmanager
     def network(self, name: str, purpose: str) -> Iterator[str]:
@@ -177,16 +204,44 @@ class Engine:
         finally:
             network.remove()
 
-    def remove_labelled(self) -> None:
-        """Remove every container, network and volume that carries our label, whoever created it."""
-        label: dict[str, Any] = {"label": LABEL}
+    def memory_bytes(self) -> int:
+        """Memory of the machine that it runs on."""
+        with _translated("asking for its memory"):
+            return int(self._client.info()["MemTotal"])
+
+    def containers(self) -> list[ContainerSummary]:
+        """All its containers, whoever created them."""
+        with _translated("looking for containers"):
+            return list_containers(self._client, LABEL)
+
+    def labelled(self, purpose: str | None = None, group: str | None = None) -> list[str]:
+        """The names of all containers, networks and volumes that carry our label, whoever created them.
+
+        With ``purpose``, ``group`` or both, only what was created with these.
+        """
+        with _translated("looking for what carries our label"):
+            return [str(thing.name) for thing in self._labelled(purpose, group)]
+
+    def remove_labelled(self, purpose: str | None = None, group: str | None = None) -> list[str]:
+        """Remove what `labelled` names, running or not; the names of what was removed."""
+        removed: list[str] = []
         with _translated("removing what carries our label"):
-            for container in self._client.containers.list(all=True, filters=label):
-                container.remove(force=True, v=True)
-            for network in self._client.networks.list(filters=label):
-                network.remove()
-            for volume in self._client.volumes.list(filters=label):
-                volume.remove(force=True)
+            for thing in self._labelled(purpose, group):
+                removed += _remove(thing)
+        return removed
+
+    def _labelled(self, purpose: str | None, group: str | None) -> list[Any]:
+        """Containers first: networks and volumes can't be removed while they are in use."""
+        label = [LABEL if purpose is None else f"{LABEL}={purpose}"]
+        if group is not None:
+            label.append(f"{GROUP_LABEL}={group}")
+        filters: dict[str, Any] = {"label": label}
+        return [
+            # What others remove while it is listed is no error.
+            *self._client.containers.list(all=True, filters=filters, ignore_removed=True),
+            *self._client.networks.list(filters=filters),
+            *self._client.volumes.list(filters=filters),
+        ]
 
 
 def connect(host: str | None = None) -> Engine:
@@ -210,6 +265,24 @@ def connect(host: str | None = None) -> Engine:
         raise _no_engine(host, error, _GET_ONE) from error
 
 
+def _labels(purpose: str, group: str | None) -> dict[str, str]:
+    return {LABEL: purpose} | ({} if group is None else {GROUP_LABEL: group})
+
+
+def _remove(thing: Any) -> list[str]:
+    """Remove a container, network or volume; its name, or nothing when somebody else was quicker."""
+    options = {"force": True, "v": True} if isinstance(thing, docker.models.containers.Container) else {}
+    try:
+        thing.remove(**options)
+    except docker.errors.NotFound:
+        return []
+    except docker.errors.APIError as error:
+        if "already in progress" not in _explanation(error):
+            raise
+        return []
+    return [str(thing.name)]
+
+
 def _tls() -> dict[str, Any]:
     return {key: value for key, value in docker.utils.kwargs_from_env().items() if key == "tls"}
 
@@ -229,6 +302,14 @@ def _registry_answered(message: str) -> bool:
 
 def _explanation(error: docker.errors.APIError) -> str:
     return str(error.explanation or error)
+
+
+def _hint(explanation: str) -> str:
+    if re.search(r"container name .* is already in use", explanation):
+        return "`docker ps -a` shows the container that has the name: remove it if nobody needs it"
+    if "port is already allocated" in explanation or "address already in use" in explanation:
+        return "`docker ps`, or `ss -tlnp`, shows who has the port: end that, or choose another one"
+    return "see the engine's own log for more"
 
 
 def _follow_build(events: Iterator[Any], on_line: Callable[[str], None]) -> str:
@@ -252,7 +333,7 @@ def _translated(awaited: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise UserError(
-            f"{awaited} failed: {_explanation(error)}", hint="see the engine's own log for more"
+            f"{awaited} failed: {_explanation(error)}", hint=_hint(_explanation(error))
         ) from error
     except requests.exceptions.Timeout as error:
         raise UserError(

@@ -1,8 +1,10 @@
 """Where the Docker engine is, and whether something listens there."""
 
+import ipaddress
 import os
 import re
 import socket
+from collections.abc import Mapping
 
 import docker.errors
 from docker.context import ContextAPI
@@ -41,3 +43,26 @@ def probe(host: str, timeout_s: float) -> None:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_s)
             connection.connect(host.removeprefix("unix://"))
+
+
+def gateway_of(network: Mapping[str, str]) -> str | None:
+    """The engine's own IPv4 address on a bridge network, of an element of its ``IPAM.Config``.
+
+    Docker 20.10 names none for the default network, and takes the first of its subnet.
+    """
+    try:
+        if network.get("Gateway"):
+            return str(ipaddress.IPv4Address(network["Gateway"]))
+        return str(next(ipaddress.IPv4Network(network["Subnet"]).hosts()))
+    except (KeyError, ValueError):
+        return None
+
+
+def is_local(address: str) -> bool:
+    """Whether ``address``, an IPv4 address, is one of this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probed:
+        try:
+            probed.bind((address, 0))
+        except OSError:
+            return False
+        return True

@@ -20,6 +20,9 @@ from capture.engine_address import default_host
 from capture.errors import ExitCode, UserError
 from capture.subcommand import run_subcommand, terminating
 
+ENDS_WITH_COMMAND = "CAPTURE_ENGINE_ENDS"
+"""Variable that tells a command that the engine is stopped after it, with all that it leaves there."""
+
 _FOLDER = "~/.cache/cluster-traffic-capture/engine"
 
 
@@ -51,8 +54,13 @@ class LocalEngine:
                 # Nothing may cut the cleaning up short: a second Ctrl+C has to wait for it.
                 with terminating(signal.SIG_IGN), _locked(self._order):
                     fcntl.flock(users, fcntl.LOCK_UN)
-                    if not self._kept.exists():
+                    if not self.kept:
                         self._stop_if_unused()
+
+    @property
+    def kept(self) -> bool:
+        """Whether it runs until `stop`, not only for those who use it."""
+        return self._kept.exists()
 
     def keep(self) -> None:
         """Start it and let it run until `stop`."""
@@ -102,7 +110,8 @@ def run(command: Sequence[str], local: LocalEngine) -> int:
     if engine_answers():
         return run_subcommand(command, {})
     with local.used() as host:
-        return run_subcommand(command, {"DOCKER_HOST": host})
+        ends = {} if local.kept else {ENDS_WITH_COMMAND: "1"}
+        return run_subcommand(command, {"DOCKER_HOST": host} | ends)
 
 
 def engine_answers() -> bool:

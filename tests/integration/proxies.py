@@ -9,6 +9,9 @@ from capture.container import Container
 
 INTERNAL_PORT = 9200
 
+PURPOSE = "test"
+"""Value of our label on what tests create."""
+
 
 @dataclass(frozen=True)
 class Images:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from capture.container import ContainerSettings
 from capture.engine import Engine
-from tests.integration.proxies import INTERNAL_PORT, Images, Proxy
+from tests.integration.proxies import INTERNAL_PORT, PURPOSE, Images, Proxy
 from tests.integration.raw_client import RawClient, Request
 from tests.integration.recording_server import LoopThread, RecordingServer
 
@@ -21,9 +21,6 @@ Entry = dict[str, Any]
 """One line of a capture log."""
 
 LOG_PATH = "/var/log/haproxy-traffic.log"
-PURPOSE = "test"
-"""Value of our label on what tests create."""
-
 PATIENT = {"CAPTURE_PROCESSING_TIMEOUT_MS": "10000"}
 """For tests of what is captured and in which order: HAProxy passes on what the agent has not acknowledged within 50 ms, uncaptured and out
 of order, and a busy machine can take that long. (Tests of dead and frozen agents keep the default.)"""

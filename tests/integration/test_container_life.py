@@ -11,10 +11,10 @@ import pytest
 
 from capture.engine import LABEL, Engine
 from tests.integration.load_client import run_load
-from tests.integration.proxies import INTERNAL_PORT, Images, Proxy, RunProxy
+from tests.integration.proxies import INTERNAL_PORT, PURPOSE, Images, Proxy, RunProxy
 from tests.integration.raw_client import RawClient, Request
 from tests.integration.recording_server import LoopThread, RecordingServer
-from tests.integration.rig import PATIENT, PURPOSE, entries_of, poll, signal_agent, status_of
+from tests.integration.rig import PATIENT, entries_of, poll, signal_agent, status_of
 
 # Docker's own patience before it kills what does not stop.
 STOP_S = 10

@@ -14,10 +14,10 @@ from capture.engine import Engine
 from capture.images import build_images
 from capture.settings import BuildSettings
 from haproxy_config.nodes import parse_nodes
-from tests.integration.proxies import INTERNAL_PORT, Proxy
+from tests.integration.proxies import INTERNAL_PORT, PURPOSE, Proxy
 from tests.integration.raw_client import RawClient, Request, new_case
 from tests.integration.recording_server import LoopThread, RecordingServer
-from tests.integration.rig import PURPOSE, entries_of, poll, status_of
+from tests.integration.rig import entries_of, poll, status_of
 
 PROGRAM = """#!/usr/bin/python3
 import argparse, socket, sys, threading

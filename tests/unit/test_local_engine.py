@@ -164,6 +164,16 @@ def test_the_command_gets_the_engine_and_its_exit_code_is_kept(
     assert fake.events == ["start", "clean", "stop"]
 
 
+def test_the_command_is_told_whether_the_engine_ends_with_it(
+    fake: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_engine, "engine_answers", lambda: False)
+    command = ["sh", "-c", f"exit ${{{local_engine.ENDS_WITH_COMMAND}:-0}}"]
+    assert local_engine.run(command, engine(fake)) == 1
+    engine(fake).keep()
+    assert local_engine.run(command, engine(fake)) == 0
+
+
 def test_the_end_by_a_signal_is_told_as_a_shell_does() -> None:
     assert run_subcommand(["sh", "-c", "kill -TERM $$"], {}) == 128 + signal.SIGTERM
 

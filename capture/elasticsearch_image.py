@@ -1,0 +1,106 @@
+"""The image that clusters are made of: the published one where it can be pulled, else one built here.
+
+Both answer ``GET /`` with the same version and build hash, and take their settings as environment variables. Another version, or
+OpenSearch, is another table in ``versions.toml`` and another ``modules.toml``.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import textwrap
+from pathlib import Path
+
+from capture.base_image import ensure_base_image
+from capture.console import Console
+from capture.elasticsearch_modules import read_modules, write_modules
+from capture.engine import BuildError, Engine, PullError
+from capture.errors import ExitCode, UserError
+from capture.versions import BASE_IMAGE, ELASTICSEARCH, ELASTICSEARCH_PARTS
+from capture.workspace import REPOSITORY
+
+BUILT_IMAGE = "cluster-traffic-capture-elasticsearch"
+"""Name of an image that was built here; its tag is the version and a digest of what it was built from."""
+
+_SOURCE = REPOSITORY / "docker_config_elasticsearch"
+_LAST_LINES = 15
+_PROGRESS_WIDTH = 110
+
+
+def ensure_elasticsearch_image(engine: Engine, console: Console) -> str:
+    """See to it that ``engine`` has an Elasticsearch image, and return its name. One line of progress says which it is.
+
+    Raises:
+        UserError: the build failed (exit code 4), or its base image is nowhere.
+    """
+    published, version = ELASTICSEARCH["published_image"], ELASTICSEARCH["version"]
+    with tempfile.TemporaryDirectory(prefix="cluster-traffic-capture-elasticsearch-") as temporary:
+        context = Path(temporary) / "context"
+        write_elasticsearch_context(context)
+        built = f"{BUILT_IMAGE}:{version}-{digest_of(context)[:12]}"
+        for name in (published, built):
+            if engine.image_id(name) is not None:
+                console.progress(f"Elasticsearch image: {name}, which the engine has")
+                return name
+        console.detail(f"Elasticsearch image {published}: asking the registry")
+        try:
+            engine.pull(published)
+        except PullError as error:
+            why = "the registry has none" if error.answered else "no registry answers"
+        else:
+            console.progress(f"Elasticsearch image: {published}, pulled from the registry")
+            return published
+        console.progress(
+            f"Elasticsearch image: {why}, so {built} is built from the genuine distribution (about 60 s, once)"
+        )
+        ensure_base_image(engine, BASE_IMAGE, console)
+        _build(engine, context, built, console)
+        return built
+
+
+def write_elasticsearch_context(directory: Path) -> None:
+    """Write what the image is built from to ``directory``, which must not be there yet."""
+    shutil.copytree(_SOURCE, directory)
+    write_modules(
+        directory,
+        read_modules(_SOURCE / "modules.toml"),
+        ELASTICSEARCH["version"],
+        ELASTICSEARCH_PARTS,
+    )
+
+
+def digest_of(directory: Path) -> str:
+    """A digest of the files in ``directory``, and of what else decides what is built from them."""
+    digest = hashlib.sha256(repr((BASE_IMAGE, sorted(ELASTICSEARCH.items()))).encode())
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(directory).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _build(engine: Engine, context: Path, tag: str, console: Console) -> None:
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if line.startswith("Step "):
+            console.progress(f"  {textwrap.shorten(line, _PROGRESS_WIDTH)}")
+        else:
+            console.detail(f"    {line}")
+
+    arguments = {
+        "BASE_IMAGE": BASE_IMAGE,
+        "JAVA_PACKAGE": ELASTICSEARCH["java_package"],
+        "VERSION": ELASTICSEARCH["version"],
+        "BUILD_HASH": ELASTICSEARCH["build_hash"],
+    }
+    try:
+        engine.build(context, tag=tag, arguments=arguments, on_line=on_line)
+    except BuildError as error:
+        raise UserError(
+            f"the build of image {tag} failed: {error}",
+            hint="it needs Debian's package archive and Maven Central: do `apt-get update` and `mvn` work on this machine? "
+            "Behind a proxy that signs anew, set SSL_CERT_FILE",
+            exit_code=ExitCode.BUILD_FAILED,
+            detail="\n".join(lines[-_LAST_LINES:]),
+        ) from error
