@@ -11,7 +11,7 @@ from agent.octet_counting import FramingError, OctetCounting
 _LOG = logging.getLogger(__name__)
 
 # Nobody waits for these lines, and waking up for each one costs more than the line: after a read the next one can wait so long.
-_REST_S = 0.004
+_REST_S = 0.008
 
 # A socket's buffer holds twice as much, or more.
 _MUCH_BYTES = 64 * 1024

@@ -256,9 +256,15 @@ def take_capture_id(transaction: Transaction) -> None:
 
 def pack_address(text: bytes) -> tuple[bytes, int]:
     """HAProxy's ``%ci:%cp`` as the 4 or 16 bytes of the address, and the port; (b"", 0) for what is no address."""
-    host, _, port = text.rpartition(b":")
-    packed = pack_ip(host)
-    return (packed, int(port)) if packed and port.isdigit() else (b"", 0)
+    known = _addresses.get(text)
+    if known is None:
+        host, _, port = text.rpartition(b":")
+        packed = pack_ip(host)
+        known = (packed, int(port)) if packed and port.isdigit() else (b"", 0)
+        if len(_addresses) >= 4096:
+            _addresses.clear()
+        _addresses[text] = known
+    return known
 
 
 def pack_ip(text: bytes) -> bytes:
@@ -275,7 +281,8 @@ def pack_ip(text: bytes) -> bytes:
     return packed
 
 
-# The addresses of clients and nodes repeat themselves.
+# Clients' connections and nodes' addresses repeat themselves.
+_addresses: dict[bytes, tuple[bytes, int]] = {}
 _packed: dict[bytes, bytes] = {}
 
 

@@ -118,12 +118,15 @@ class Mirror:
     def dispatch(self) -> None:
         """Start what may start."""
         queue = self._queue
+        if not queue:
+            return
+        now = self._loop.time()
         while queue and not self._closing and self._order.may_start(queue[0][2].earlier_completions):
-            connection = self._idle_connection()
+            connection = self._idle_connection(now)
             if connection is None:
                 return
             job = heapq.heappop(queue)[2]
-            job.deadline = self._loop.time() + self._deadline_s
+            job.deadline = now + self._deadline_s
             job.attempts += 1
             self._busy.add(connection)
             connection.send(job)
@@ -184,9 +187,8 @@ class Mirror:
         if self._drained is not None and not self._drained.done() and not self.waiting:
             self._drained.set_result(None)
 
-    def _idle_connection(self) -> MirrorConnection | None:
+    def _idle_connection(self, now: float) -> MirrorConnection | None:
         """An idle connection, the targets taken in turn; None when one has to be waited for."""
-        now = self._loop.time()
         for _ in range(len(self._targets)):
             target = self._targets[0]
             self._targets.rotate(-1)

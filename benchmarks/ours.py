@@ -64,8 +64,8 @@ class CapturingProxy:
 
     def count_lines(self) -> int:
         """The lines of the log and of the rotated ones."""
-        # -f: what is not compressed (yet) as it is.
-        executed = self._container.exec("sh", "-c", f"zcat -f {_LOG}* | wc -l")
+        # A file that is being compressed is there in both forms. -f: what is not compressed (yet) as it is.
+        executed = self._container.exec("sh", "-c", f"ls {_LOG}* | grep -v partial | xargs zcat -f | wc -l")
         return int(executed.output) if executed.exit_code == 0 else -1
 
 

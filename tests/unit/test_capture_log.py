@@ -434,7 +434,8 @@ def test_the_oldest_files_are_removed_first(path: Path, caplog: pytest.LogCaptur
             compressed(path)
             largest = max(largest, total(path))
     log.close(PATIENCE_S)
-    assert 2000 < largest <= 3000
+    # How near it comes to the bound depends on when the files are looked at.
+    assert 1400 < largest <= 3000
     kept = [int(text.split()[0]) for text in all_lines(path)]
     assert kept == list(range(kept[0], count))
     assert kept[0] > 0
