@@ -448,14 +448,14 @@ def test_the_bound_holds_while_a_file_is_compressed(path: Path, monkeypatch: pyt
     monkeypatch.setattr(rotated_files, "_STEP_BYTES", 1000)
     seen: list[int] = []
 
-    class Watched(gzip.GzipFile):
+    class Watched(rotated_files.GzipFile):
         def write(self, data: Any) -> int:
             written = super().write(data)
             self.flush()
             seen.append(total(path))
             return written
 
-    monkeypatch.setattr(gzip, "GzipFile", Watched)
+    monkeypatch.setattr(rotated_files, "GzipFile", Watched)
     for number in range(1, 9):
         leave(path, f".{number:06d}", os.urandom(10_000))
     log = make(path, file_bytes=10_000, total_bytes=60_000)
