@@ -448,7 +448,7 @@ def test_the_bound_holds_while_a_file_is_compressed(path: Path, monkeypatch: pyt
     monkeypatch.setattr(rotated_files, "_STEP_BYTES", 1000)
     seen: list[int] = []
 
-    class Watched(rotated_files.GzipFile):
+    class Watched(gzip.GzipFile):
         def write(self, data: Any) -> int:
             written = super().write(data)
             self.flush()
