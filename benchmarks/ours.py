@@ -108,6 +108,20 @@ def capture_and_mirror(
 
 
 @contextmanager
+def mirror_straight(
+    engine: Engine,
+    images: Images,
+    port: int,
+    nodes: tuple[ClusterNode, ClusterNode],
+    environment: Mapping[str, str],
+) -> Iterator[Subject]:
+    """The primary proxy mirroring straight to the shadow's node, as Envoy's mirror does. Nodes: primary, shadow."""
+    settings = {**environment, "CAPTURE_SHADOW_HAPROXY": f"127.0.0.1:{nodes[1].port}"}
+    with _proxy(engine, images.primary, "primary", port, nodes[0], settings) as (proxy, groups):
+        yield Subject(port, lambda: groups, mirrors=True, proxies=(proxy,))
+
+
+@contextmanager
 def _proxy(
     engine: Engine, image: str, role: str, port: int, node: ClusterNode, environment: Mapping[str, str]
 ) -> Iterator[tuple[CapturingProxy, Groups]]:

@@ -13,7 +13,7 @@ from benchmarks.envoy import envoy, envoy_image
 from benchmarks.host_process import free_ports
 from benchmarks.measure import QUICK, Bench, Durations, Measured
 from benchmarks.node import cluster_node
-from benchmarks.ours import Images, capture_and_mirror, capture_only, haproxy_alone
+from benchmarks.ours import Images, capture_and_mirror, capture_only, haproxy_alone, mirror_straight
 from benchmarks.programs import ensure_envoy, ensure_programs
 from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.subject import Subject
@@ -26,12 +26,14 @@ from haproxy_config.nodes import parse_nodes
 DIRECT = "direct"
 HAPROXY = "haproxy"
 CAPTURE = "capture"
+STRAIGHT = "straight"
 MIRROR = "mirror"
 ENVOY = "envoy"
 SUBJECTS = {
     DIRECT: "direct to the node",
     HAPROXY: "HAProxy alone",
     CAPTURE: "ours, capture",
+    STRAIGHT: "ours, no shadow proxy",
     MIRROR: "ours, capture + mirror",
     ENVOY: "Envoy, mirror",
 }
@@ -79,7 +81,7 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         # nginx's worker is not root.
         folder.chmod(0o755)
         images = settings.images or stack.enter_context(_built(engine, folder / "workspace", console))
-        ports = free_ports(7)
+        ports = free_ports(8)
         bench = Bench(
             stack.enter_context(cluster_node(folder / "primary", ports[0])),
             stack.enter_context(cluster_node(folder / "shadow", ports[1])),
@@ -142,6 +144,7 @@ class _Subjects:
             DIRECT: self._direct,
             HAPROXY: lambda: haproxy_alone(engine, images.primary, ports[2], primary),
             CAPTURE: lambda: capture_only(engine, images, ports[3], primary, self._environment),
+            STRAIGHT: lambda: mirror_straight(engine, images, ports[7], (primary, shadow), self._environment),
             MIRROR: lambda: capture_and_mirror(
                 engine, images, (ports[4], ports[5]), (primary, shadow), self._environment
             ),
