@@ -201,6 +201,19 @@ def status_of(proxy: Proxy) -> dict[str, Any]:
     return counters
 
 
+def await_new_agent(proxy: Proxy, old_pid: str) -> None:
+    """Wait until another agent than ``old_pid`` runs, and HAProxy feeds its ring to it."""
+
+    def connected() -> bool:
+        try:
+            return agent_pid(proxy) not in ("", old_pid) and status_of(proxy)["ring_connected"] == 1
+        except AssertionError:
+            # It does not answer yet.
+            return False
+
+    poll("a new agent", connected, 30)
+
+
 def whole_log(proxy: Proxy) -> list[bytes]:
     """The lines of all capture logs that there are, rotated ones first, in their order. Nothing may be being written."""
     names = proxy.exec("ls", "/var/log").split()

@@ -13,6 +13,7 @@ from tests.integration.rig import (
     Rig,
     Setting,
     agent_pid,
+    await_new_agent,
     entries_by_case,
     open_rig,
     poll,
@@ -79,8 +80,7 @@ def test_the_ring_goes_on_with_the_agent_that_replaces_a_dead_one(rig: Rig, clus
     signal_agent(proxy, "KILL")
     # Nobody notices. (What HAProxy had handed to the dead agent, or hands to it before it notices, is lost.)
     post(rig, 100, b"{}")
-    poll("another agent", lambda: agent_pid(proxy) not in ("", first_pid), 20)
-    poll("HAProxy's ring", lambda: status_of(proxy)["ring_connected"] == 1, 20)
+    await_new_agent(proxy, first_pid)
     cases = post(rig, 100, b"{}")
     assert set(lines_of(rig.primary, cases).values()) == {1}
     assert set(lines_of(rig.shadow, cases).values()) == {1}

@@ -15,7 +15,16 @@ from haproxy_config.nodes import parse_nodes
 from tests.integration.load_client import run_load
 from tests.integration.proxies import INTERNAL_PORT, Images, Proxy
 from tests.integration.raw_client import RawClient, Request, new_case
-from tests.integration.rig import Rig, Setting, agent_pid, open_rig, poll, signal_agent, status_of
+from tests.integration.rig import (
+    Rig,
+    Setting,
+    agent_pid,
+    await_new_agent,
+    open_rig,
+    poll,
+    signal_agent,
+    status_of,
+)
 
 LOAD = 3000
 
@@ -107,8 +116,7 @@ def test_a_node_that_closes_a_kept_connection_without_an_answer_is_in_the_log(ri
 def test_the_ring_goes_on_with_a_new_agent(rig: Rig) -> None:
     first_pid = agent_pid(rig.primary)
     signal_agent(rig.primary, "KILL")
-    poll("another agent", lambda: agent_pid(rig.primary) not in ("", first_pid), 20)
-    poll("HAProxy's ring", lambda: status_of(rig.primary)["ring_connected"] == 1, 20)
+    await_new_agent(rig.primary, first_pid)
     request = Request("GET", b"/i", case=new_case())
     with RawClient(rig.primary.address) as client:
         assert client.exchange(request).status == 200

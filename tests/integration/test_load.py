@@ -96,7 +96,9 @@ def test_counters_tell_the_same(finished: Finished) -> None:
     troubles = {
         name: count
         for name, count in status.items()
-        if name.startswith(("mirror_", "not_", "passed_", "lost", "orphan", "protocol", "ring_", "order_"))
+        if name.startswith(
+            ("mirror_", "not_", "passed_", "lost", "orphan", "protocol", "ring_dropped", "order_")
+        )
     }
     assert not any(troubles.values()), troubles
 
