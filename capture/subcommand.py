@@ -11,6 +11,8 @@ from capture.errors import bad_input
 
 _TERMINATING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+_FOREVER_S = 1e9
+
 Handler = Callable[[int, object], None] | signal.Handlers
 
 
@@ -49,7 +51,8 @@ def run_subcommand(command: Sequence[str], environment: Mapping[str, str]) -> in
             ) from error
         for number in early:
             process.send_signal(number)
-        status = process.wait()
+        # With a time-out it looks now and then rather than sleeping in the kernel, where a signal that came just before is not noticed.
+        status = process.wait(_FOREVER_S)
     return status if status >= 0 else 128 - status
 
 
