@@ -172,7 +172,7 @@ class Agent:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(1)
-            if self._ring is None or self._ring.closed:
+            if not self._ring_connected:
                 await self._ask_for_ring()
             self._pipeline.tick(time.monotonic_ns())
             if self._mirror is not None:
@@ -186,11 +186,15 @@ class Agent:
             # It has not started yet, or has ended.
             _LOG.debug("HAProxy's ring is not connected: %s", error)
 
+    @property
+    def _ring_connected(self) -> bool:
+        return self._ring is not None and not self._ring.closed
+
     def _counters(self) -> dict[str, int | str]:
         return {
             "cluster": self._settings.cluster,
             **self._status.as_dict(),
-            "ring_connected": int(self._ring is not None and not self._ring.closed),
+            "ring_connected": int(self._ring_connected),
             "ring_behind": int(self._ring is not None and self._ring.behind),
             "captured": self._log.written,
             "capture_dropped": self._log.dropped,

@@ -1,4 +1,4 @@
-"""The client's request as the shadow gets it."""
+"""The client's request as the shadow gets it, and how the shadow's agent knows whose it is."""
 
 import functools
 import re
@@ -6,6 +6,7 @@ import re
 from record.transaction import Transaction
 
 CAPTURE_ID = b"x-capture-id"
+_CAPTURE_ID_LINE = b"\r\nx-capture-id: "
 
 # RFC 9110 7.6.1, plus Expect (the body is here already) and a client's own X-Capture-Id. Transfer-Encoding is handled apart:
 # the body is framed as the client framed it. HAProxy shows names in lower case.
@@ -39,6 +40,21 @@ def mirrored_request(transaction: Transaction) -> bytes:
         transaction.id,
         body,
     )
+
+
+def take_capture_id(transaction: Transaction) -> None:
+    """On the shadow: the primary's identifier moves from the headers, where the mirror put it last, to the transaction."""
+    block = transaction.request_headers
+    start = block.rfind(_CAPTURE_ID_LINE)
+    if start < 0:
+        # The only line there is (HTTP/1.0 needs no Host) has no line end before it.
+        if block.startswith(_CAPTURE_ID_LINE[2:]):
+            identifier, _, transaction.request_headers = block[len(_CAPTURE_ID_LINE) - 2 :].partition(b"\r\n")
+            transaction.capture_id = identifier
+        return
+    end = block.find(b"\r\n", start + 2)
+    transaction.capture_id = block[start + len(_CAPTURE_ID_LINE) : end]
+    transaction.request_headers = block[:start] + block[end:]
 
 
 def _end_to_end(block: bytes) -> tuple[bytes, bool, bool]:

@@ -5,7 +5,8 @@ import re
 from collections import deque
 from collections.abc import Callable
 
-from agent.events import NO_ID, End, Request, Response, parse_line, parse_message
+from agent.lines import NO_ID, End, parse_line
+from agent.messages import Request, Response, parse_message
 from agent.order import CausalOrder
 from agent.spop.connection import Message
 from agent.spop.errors import SpopError

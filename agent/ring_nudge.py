@@ -18,16 +18,14 @@ def forwarding_sessions(answer: bytes) -> list[bytes]:
     return _FORWARDING.findall(answer)
 
 
-async def nudge(socket: Path) -> int:
-    """End HAProxy's old connections of the ring, so that it makes a new one; how many there were.
+async def nudge(socket: Path) -> None:
+    """End HAProxy's old connections of the ring, so that it makes a new one.
 
     Raises:
         OSError: HAProxy does not answer, or not within 2 s.
     """
-    sessions = forwarding_sessions(await _ask(socket, b"show sess all"))
-    for session in sessions:
+    for session in forwarding_sessions(await _ask(socket, b"show sess all")):
         await _ask(socket, b"shutdown session " + session)
-    return len(sessions)
 
 
 async def _ask(socket: Path, command: bytes) -> bytes:

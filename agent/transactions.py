@@ -6,7 +6,9 @@ transactions is used up. Most are never open: the news of the end are all that i
 
 from collections import OrderedDict
 
-from agent.events import End, Request, Response, Unanswered, take_capture_id
+from agent.lines import End, Unanswered
+from agent.messages import Request, Response
+from agent.mirrored import take_capture_id
 from record.transaction import Transaction
 
 LOST = b"??"

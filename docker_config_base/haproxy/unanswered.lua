@@ -1,4 +1,4 @@
--- Writes the request of a transaction whose node closed without an answer into the ring, as a line of its own (agent/events.py).
+-- Writes the request of a transaction whose node closed without an answer into the ring, as a line of its own (agent/lines.py).
 --
 -- HAProxy may close the client's connection then without a word, so that the client tries again, and writes no line of its own. Other
 -- actions can't tell of it: SPOE may not wait at that point. "tcp-response" rules are evaluated even then.

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import pytest
 
-from agent.events import REQUEST_ARGUMENTS, RESPONSE_ARGUMENTS
+from agent.messages import REQUEST_ARGUMENTS, RESPONSE_ARGUMENTS
 from agent.settings import AgentSettings, load_settings
 from haproxy_config import at_start
 from haproxy_config.nodes import parse_nodes

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.events import END_FIELDS, UNANSWERED_FIELDS, End, Request, Response, Unanswered, parse_line
+from agent.lines import END_FIELDS, UNANSWERED_FIELDS, End, Unanswered, parse_line
+from agent.messages import Request, Response
 from agent.spop.values import Value
 from agent.transactions import LOST, Transactions
 from record.transaction import Transaction

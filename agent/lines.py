@@ -1,0 +1,173 @@
+"""HAProxy's lines about transactions.
+
+`End` is what HAProxy writes for every transaction when it is done with it (the ``log-format`` in ``templates/haproxy.cfg.j2``); short
+requests and answers are in it. `Unanswered` is written when a node closes without an answer (``docker_config_base/haproxy/unanswered.lua``).
+"""
+
+import binascii
+
+from agent.addresses import pack_address, pack_ip
+from agent.parts import put_request, put_response
+from record.transaction import Transaction
+
+# In the order of the template, and of the script.
+END_FIELDS = (
+    b"id",
+    b"status",
+    b"termination",
+    b"bytes_to_client",
+    b"timers",
+    b"error",
+    b"client",
+    b"version",
+    b"method",
+    b"known",
+    b"completion",
+    b"received",
+    b"arrived",
+    b"answered",
+    b"server",
+    b"server_address",
+    b"response_version",
+    b"url",
+    b"request_headers",
+    b"request_body",
+    b"response_headers",
+    b"response_body",
+)
+
+UNANSWERED_FIELDS = (
+    b"unanswered",
+    b"id",
+    b"client",
+    b"version",
+    b"method",
+    b"known",
+    b"received",
+    b"arrived",
+    b"url",
+    b"request_headers",
+    b"request_body",
+)
+
+# The identifier in the news of a request that HAProxy could not even read, and refused with a 400.
+NO_ID = b"-"
+
+# What HAProxy writes for a field that has no value.
+_NOTHING = b"-"
+
+
+class End:
+    """HAProxy is done with a transaction."""
+
+    __slots__ = ("_fields", "id", "late")
+
+    def __init__(self, fields: list[bytes]) -> None:
+        self._fields = fields
+        self.id: bytes = fields[0]
+        self.late: bool = fields[5] != _NOTHING
+        """HAProxy did not wait for the acknowledgement of the request or of the answer (``timeout processing``)."""
+
+    def fill(self, transaction: Transaction, message_bytes: int) -> None:
+        """Put into the transaction what the line says and no message has said before.
+
+        Raises:
+            ValueError: a number is none, or base64 is none.
+        """
+        fields = self._fields
+        if not transaction.request_headers:
+            self._fill_request(transaction, message_bytes)
+        if not transaction.answered_us:
+            transaction.status = max(int(fields[1]), 0)
+            self._fill_response(transaction, message_bytes)
+        if not transaction.completion:
+            transaction.completion = _number(fields[10])
+        transaction.timers = fields[4]
+        if fields[2][:1] in (b"S", b"s"):
+            # The node broke off what HAProxy had begun to pass on.
+            transaction.response_whole = False
+        # "--" beside the whole answer says nothing that is not known.
+        if fields[2] != b"--" or not transaction.response_whole:
+            transaction.termination = fields[2]
+            transaction.bytes_to_client = int(fields[3])
+
+    def _fill_request(self, transaction: Transaction, message_bytes: int) -> None:
+        f = self._fields
+        _fill_from_line(transaction, f[6], f[7], f[8], f[9], f[11], f[12], f[17], f[18], f[19], message_bytes)
+
+    def _fill_response(self, transaction: Transaction, message_bytes: int) -> None:
+        fields = self._fields
+        if fields[20] == _NOTHING:
+            return
+        transaction.answered_us = _number(fields[13])
+        transaction.response_version = fields[16]
+        transaction.server = fields[14]
+        transaction.server_address = pack_ip(fields[15])
+        body = _decoded(fields[21])
+        put_response(transaction, _decoded(fields[20]), body, len(body), message_bytes)
+
+
+class Unanswered:
+    """A node closed without an answer. HAProxy's line about the end comes next, or never."""
+
+    __slots__ = ("_fields", "id")
+
+    def __init__(self, fields: list[bytes]) -> None:
+        self._fields = fields
+        self.id: bytes = fields[1]
+
+    def fill(self, transaction: Transaction, message_bytes: int) -> None:
+        """Put the request into its transaction.
+
+        Raises:
+            ValueError: a number is none, or base64 is none.
+        """
+        _, _, client, version, method, known, received, arrived, url, block, body = self._fields
+        _fill_from_line(
+            transaction, client, version, method, known, received, arrived, url, block, body, message_bytes
+        )
+
+
+def parse_line(line: bytes) -> End | Unanswered | None:
+    """The news in one line; None when it is none of ours."""
+    fields = line.split(b" ")
+    if len(fields) == len(END_FIELDS):
+        return End(fields)
+    if len(fields) == len(UNANSWERED_FIELDS) and fields[0] == UNANSWERED_FIELDS[0]:
+        return Unanswered(fields)
+    return None
+
+
+def _fill_from_line(
+    t: Transaction,
+    client: bytes,
+    version: bytes,
+    method: bytes,
+    known: bytes,
+    received: bytes,
+    arrived: bytes,
+    url: bytes,
+    block: bytes,
+    body: bytes,
+    message_bytes: int,
+) -> None:
+    t.method = method
+    t.url = _decoded(url)
+    t.request_version = version
+    t.earlier_completions = _number(known)
+    t.received_us = _number(received)
+    t.arrived_us = _number(arrived)
+    t.client, t.client_port = pack_address(client)
+    if block != _NOTHING:
+        held = _decoded(body)
+        # Without the time of arrival the body had not come to its end.
+        size = len(held) if t.arrived_us else len(held) + 1
+        put_request(t, _decoded(block), held, size, message_bytes)
+
+
+def _decoded(field: bytes) -> bytes:
+    return b"" if field == _NOTHING else binascii.a2b_base64(field)
+
+
+def _number(field: bytes) -> int:
+    return 0 if field == _NOTHING else int(field)
