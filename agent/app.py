@@ -16,6 +16,7 @@ from agent.ends import EndsProtocol
 from agent.line_maker import LineMaker
 from agent.mirror import Mirror
 from agent.order import CausalOrder
+from agent.parts import Proxy
 from agent.pipeline import Pipeline
 from agent.ring_nudge import nudge
 from agent.settings import AgentSettings
@@ -50,10 +51,9 @@ class Agent:
         self._order = CausalOrder()
         self._mirror = self._make_mirror() if settings.mirror_to else None
         self._transactions = Transactions(
-            settings.message_bytes,
+            Proxy(settings.message_bytes, mirrored=settings.cluster == "shadow"),
             settings.pending_bytes,
             int(settings.unanswered_s * 1e9),
-            mirrored=settings.cluster == "shadow",
         )
         submit = self._mirror.submit if self._mirror is not None else None
         self._pipeline = Pipeline(self._transactions, self._order, submit, self._status)

@@ -7,7 +7,7 @@ requests and answers are in it. `Unanswered` is written when a node closes witho
 import binascii
 
 from agent.addresses import pack_address, pack_ip
-from agent.parts import put_request, put_response
+from agent.parts import Proxy, put_request, put_response
 from record.transaction import Transaction
 
 # In the order of the template, and of the script.
@@ -68,7 +68,7 @@ class End:
         self.late: bool = fields[5] != _NOTHING
         """HAProxy did not wait for the acknowledgement of the request or of the answer (``timeout processing``)."""
 
-    def fill(self, transaction: Transaction, message_bytes: int) -> None:
+    def fill(self, transaction: Transaction, proxy: Proxy) -> None:
         """Put into the transaction what the line says and no message has said before.
 
         Raises:
@@ -76,10 +76,10 @@ class End:
         """
         fields = self._fields
         if not transaction.request_headers:
-            self._fill_request(transaction, message_bytes)
+            self._fill_request(transaction, proxy)
         if not transaction.answered_us:
             transaction.status = max(int(fields[1]), 0)
-            self._fill_response(transaction, message_bytes)
+            self._fill_response(transaction, proxy)
         if not transaction.completion:
             transaction.completion = _number(fields[10])
         transaction.timers = fields[4]
@@ -91,11 +91,11 @@ class End:
             transaction.termination = fields[2]
             transaction.bytes_to_client = int(fields[3])
 
-    def _fill_request(self, transaction: Transaction, message_bytes: int) -> None:
+    def _fill_request(self, transaction: Transaction, proxy: Proxy) -> None:
         f = self._fields
-        _fill_from_line(transaction, f[6], f[7], f[8], f[9], f[11], f[12], f[17], f[18], f[19], message_bytes)
+        _fill_from_line(transaction, f[6], f[7], f[8], f[9], f[11], f[12], f[17], f[18], f[19], proxy)
 
-    def _fill_response(self, transaction: Transaction, message_bytes: int) -> None:
+    def _fill_response(self, transaction: Transaction, proxy: Proxy) -> None:
         fields = self._fields
         if fields[20] == _NOTHING:
             return
@@ -104,7 +104,7 @@ class End:
         transaction.server = fields[14]
         transaction.server_address = pack_ip(fields[15])
         body = _decoded(fields[21])
-        put_response(transaction, _decoded(fields[20]), body, len(body), message_bytes)
+        put_response(transaction, _decoded(fields[20]), body, len(body), proxy)
 
 
 class Unanswered:
@@ -116,7 +116,7 @@ class Unanswered:
         self._fields = fields
         self.id: bytes = fields[1]
 
-    def fill(self, transaction: Transaction, message_bytes: int) -> None:
+    def fill(self, transaction: Transaction, proxy: Proxy) -> None:
         """Put the request into its transaction.
 
         Raises:
@@ -124,7 +124,7 @@ class Unanswered:
         """
         _, _, client, version, method, known, received, arrived, url, block, body = self._fields
         _fill_from_line(
-            transaction, client, version, method, known, received, arrived, url, block, body, message_bytes
+            transaction, client, version, method, known, received, arrived, url, block, body, proxy
         )
 
 
@@ -149,7 +149,7 @@ def _fill_from_line(
     url: bytes,
     block: bytes,
     body: bytes,
-    message_bytes: int,
+    proxy: Proxy,
 ) -> None:
     t.method = method
     t.url = _decoded(url)
@@ -162,7 +162,7 @@ def _fill_from_line(
         held = _decoded(body)
         # Without the time of arrival the body had not come to its end.
         size = len(held) if t.arrived_us else len(held) + 1
-        put_request(t, _decoded(block), held, size, message_bytes)
+        put_request(t, _decoded(block), held, size, proxy)
 
 
 def _decoded(field: bytes) -> bytes:

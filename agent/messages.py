@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agent.parts import put_request, put_response
+from agent.parts import Proxy, put_request, put_response
 from agent.spop.errors import INVALID, SpopError
 from agent.spop.values import Value
 from record.transaction import Transaction
@@ -48,8 +48,8 @@ class Request:
         """The transaction's identifier."""
         return _bytes(self.values[0])
 
-    def fill(self, transaction: Transaction, message_bytes: int) -> None:
-        """Put the request into its transaction. ``message_bytes``: what HAProxy's buffer holds of one message."""
+    def fill(self, transaction: Transaction, proxy: Proxy) -> None:
+        """Put the request into its transaction."""
         _, method, url, version, headers, body, size, known, received, arrived, client, port = self.values
         transaction.method = _bytes(method)
         transaction.url = _bytes(url)
@@ -59,7 +59,7 @@ class Request:
         transaction.arrived_us = _int(arrived)
         transaction.client = _bytes(client)
         transaction.client_port = _int(port)
-        put_request(transaction, _bytes(headers), _bytes(body), _int(size), message_bytes)
+        put_request(transaction, _bytes(headers), _bytes(body), _int(size), proxy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Response:
         """The transaction's identifier."""
         return _bytes(self.values[0])
 
-    def fill(self, transaction: Transaction, message_bytes: int) -> None:
+    def fill(self, transaction: Transaction, proxy: Proxy) -> None:
         """Put the answer into its transaction."""
         _, status, version, headers, body, size, completion, answered, timers, server, address = self.values
         transaction.status = _int(status)
@@ -83,7 +83,7 @@ class Response:
         transaction.timers = _bytes(timers)
         transaction.server = _bytes(server)
         transaction.server_address = _bytes(address)
-        put_response(transaction, _bytes(headers), _bytes(body), _int(size), message_bytes)
+        put_response(transaction, _bytes(headers), _bytes(body), _int(size), proxy)
 
 
 def parse_message(name: bytes, values: list[Value]) -> Request | Response:

@@ -42,19 +42,17 @@ def mirrored_request(transaction: Transaction) -> bytes:
     )
 
 
-def take_capture_id(transaction: Transaction) -> None:
-    """On the shadow: the primary's identifier moves from the headers, where the mirror put it last, to the transaction."""
-    block = transaction.request_headers
+def take_capture_id(block: bytes) -> tuple[bytes, bytes]:
+    """On the shadow: the primary's identifier, and the field lines without it. The mirror put it last; empty when there is none."""
     start = block.rfind(_CAPTURE_ID_LINE)
     if start < 0:
         # The only line there is (HTTP/1.0 needs no Host) has no line end before it.
-        if block.startswith(_CAPTURE_ID_LINE[2:]):
-            identifier, _, transaction.request_headers = block[len(_CAPTURE_ID_LINE) - 2 :].partition(b"\r\n")
-            transaction.capture_id = identifier
-        return
+        if not block.startswith(_CAPTURE_ID_LINE[2:]):
+            return b"", block
+        identifier, _, rest = block[len(_CAPTURE_ID_LINE) - 2 :].partition(b"\r\n")
+        return identifier, rest
     end = block.find(b"\r\n", start + 2)
-    transaction.capture_id = block[start + len(_CAPTURE_ID_LINE) : end]
-    transaction.request_headers = block[:start] + block[end:]
+    return block[start + len(_CAPTURE_ID_LINE) : end], block[:start] + block[end:]
 
 
 def _end_to_end(block: bytes) -> tuple[bytes, bool, bool]:

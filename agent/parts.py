@@ -1,5 +1,8 @@
 """The parts of a message put into its transaction: how much of it there is, and whether that is all of it."""
 
+from dataclasses import dataclass
+
+from agent.mirrored import take_capture_id
 from record.headers import parse_headers
 from record.transaction import Transaction
 
@@ -10,22 +13,35 @@ _BOOKKEEPING = 4096
 _BODILESS_STATUSES = frozenset((*range(100, 200), 204, 304))
 
 
-def put_request(t: Transaction, block: bytes, held: bytes, size: int, message_bytes: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """What must be known of the HAProxy that tells of a message."""
+
+    message_bytes: int
+    """What its buffer holds of one message."""
+    mirrored: bool
+    """Its requests come from a primary's mirror, and bear its identifiers."""
+
+
+def put_request(t: Transaction, block: bytes, held: bytes, size: int, proxy: Proxy) -> None:
     """Put a request's header block and what there is of its body into its transaction.
 
     ``size``: the body's length in bytes as far as HAProxy knows it, more than ``held`` has when that is not all.
-    ``message_bytes``: what HAProxy's buffer holds of one message.
     """
+    if proxy.mirrored:
+        # First of all: without it the block is one that was read before.
+        identifier, block = take_capture_id(block)
+        t.capture_id = identifier or t.capture_id
     t.request_headers = block
     t.request_body = held
     length = parse_headers(block).content_length
     t.request_body_bytes = announced = max(size, len(held), length or 0)
     t.request_whole = len(held) == announced and (
-        length is not None or len(block) + len(held) + len(t.url) + _BOOKKEEPING <= message_bytes
+        length is not None or len(block) + len(held) + len(t.url) + _BOOKKEEPING <= proxy.message_bytes
     )
 
 
-def put_response(t: Transaction, block: bytes, held: bytes, size: int, message_bytes: int) -> None:
+def put_response(t: Transaction, block: bytes, held: bytes, size: int, proxy: Proxy) -> None:
     """Put an answer's header block and what there is of its body into its transaction; arguments as for `put_request`."""
     t.response_headers = block
     t.response_body = held
@@ -36,5 +52,5 @@ def put_response(t: Transaction, block: bytes, held: bytes, size: int, message_b
     length = parse_headers(block).content_length
     t.response_body_bytes = announced = max(size, len(held), length or 0)
     t.response_whole = len(held) == announced and (
-        length is not None or len(block) + len(held) + _BOOKKEEPING <= message_bytes
+        length is not None or len(block) + len(held) + _BOOKKEEPING <= proxy.message_bytes
     )

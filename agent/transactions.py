@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from agent.lines import End, Unanswered
 from agent.messages import Request, Response
-from agent.mirrored import take_capture_id
+from agent.parts import Proxy
 from record.transaction import Transaction
 
 LOST = b"??"
@@ -25,17 +25,13 @@ class Transactions:
     """The open transactions.
 
     Args:
-        message_bytes: what HAProxy's buffer holds of one message.
+        proxy: the HAProxy that tells of them.
         max_bytes: memory for open transactions; beyond it the oldest are ended as lost.
         max_age_ns: how long the news of an end are waited for.
-        mirrored: the requests come from a primary's mirror, and bear its identifiers.
     """
 
-    def __init__(
-        self, message_bytes: int, max_bytes: int, max_age_ns: int, *, mirrored: bool = False
-    ) -> None:
-        self._mirrored = mirrored
-        self._message_bytes = message_bytes
+    def __init__(self, proxy: Proxy, max_bytes: int, max_age_ns: int) -> None:
+        self._proxy = proxy
         self._max_bytes = max_bytes
         self._max_age_ns = max_age_ns
         self._open: OrderedDict[bytes, Transaction] = OrderedDict()
@@ -71,7 +67,7 @@ class Transactions:
         if transaction.answered_us:
             return None
         self.held_bytes -= transaction.held_bytes
-        event.fill(transaction, self._message_bytes)
+        event.fill(transaction, self._proxy)
         self.held_bytes += transaction.held_bytes
         return transaction
 
@@ -90,14 +86,11 @@ class Transactions:
             transaction.opened_ns = now_ns
             early_answer = self._early_answers.pop(event.id, None) if self._early_answers else None
             if early_answer is not None:
-                early_answer.fill(transaction, self._message_bytes)
-        shown = transaction.request_headers
-        event.fill(transaction, self._message_bytes)
+                early_answer.fill(transaction, self._proxy)
+        event.fill(transaction, self._proxy)
         if not transaction.received_us:
             # Nobody told when it came: about now, less HAProxy's total time.
             transaction.arrived_us = now_us
-        if self._mirrored and not shown:
-            take_capture_id(transaction)
         if held:
             del self._open[event.id]
             self.held_bytes -= held
@@ -151,9 +144,7 @@ class Transactions:
     def _begin(self, event: Request | Unanswered, identifier: bytes, now_ns: int) -> Transaction:
         transaction = Transaction(identifier)
         transaction.opened_ns = now_ns
-        event.fill(transaction, self._message_bytes)
-        if self._mirrored:
-            take_capture_id(transaction)
+        event.fill(transaction, self._proxy)
         self._open[identifier] = transaction
         self.held_bytes += transaction.held_bytes
         return transaction

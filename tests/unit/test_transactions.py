@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.lines import END_FIELDS, UNANSWERED_FIELDS, End, Unanswered, parse_line
 from agent.messages import Request, Response
+from agent.parts import Proxy
 from agent.spop.values import Value
 from agent.transactions import LOST, Transactions
 from record.transaction import Transaction
@@ -92,8 +93,8 @@ def end(identifier: bytes, **changes: bytes) -> End:
     return parsed
 
 
-def open_transactions(max_bytes: int = 1 << 20, **kinds: bool) -> Transactions:
-    return Transactions(ROOM, max_bytes, 10**9, **kinds)
+def open_transactions(max_bytes: int = 1 << 20, *, mirrored: bool = False) -> Transactions:
+    return Transactions(Proxy(ROOM, mirrored=mirrored), max_bytes, 10**9)
 
 
 def test_a_line_has_the_whole_of_a_short_transaction() -> None:
@@ -321,7 +322,7 @@ def test_whether_a_request_is_whole(event: Request, whole: bool) -> None:
 def test_whether_an_answer_is_whole(method: bytes, event: Response, whole: bool, size: int) -> None:
     transaction = Transaction(b"1")
     transaction.method = method
-    event.fill(transaction, ROOM)
+    event.fill(transaction, Proxy(ROOM, mirrored=False))
     assert (transaction.response_whole, transaction.response_body_bytes) == (whole, size)
 
 
