@@ -2,7 +2,6 @@
 
 import base64
 import zlib
-from dataclasses import dataclass
 
 # How much a compressed body may grow. Beyond it the record keeps the compressed bytes: a decompression bomb stays small.
 MAX_DECODED_BYTES = 16 * 1024 * 1024
@@ -10,15 +9,20 @@ MAX_DECODED_BYTES = 16 * 1024 * 1024
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
-@dataclass(frozen=True, slots=True)
 class Body:
-    """``text`` is the body, or its base64 when ``base64`` is set; ``size`` is its length in bytes, decoded."""
+    """``text`` is the body, or its base64 when ``base64`` is set; ``size`` is its length in bytes, decoded.
 
-    text: str
-    base64: bool
-    size: int
-    decoded: bool
-    """Whether a content coding was undone."""
+    No dataclass: compiled, those are made four times as slowly.
+    """
+
+    __slots__ = ("base64", "decoded", "size", "text")
+
+    def __init__(self, text: str, base64: bool, size: int, decoded: bool) -> None:
+        self.text = text
+        self.base64 = base64
+        self.size = size
+        self.decoded = decoded
+        """Whether a content coding was undone."""
 
 
 def read_body(wire: bytes, content_encoding: str) -> Body:

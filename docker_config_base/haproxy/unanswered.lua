@@ -17,10 +17,10 @@ core.register_action("tell_unanswered", { "tcp-res" }, function(txn)
     end
     txn:log(core.info, table.concat({
         "unanswered",
-        field(txn:get_var("txn.id")),
+        field(txn.sf:unique_id()),
         field(txn.sf:src()) .. ":" .. field(txn.sf:src_port()),
         field(txn:get_var("txn.request_version")),
-        field(txn:get_var("txn.method")),
+        field(txn.sf:capture_req_method()),
         field(txn:get_var("txn.known")),
         field(txn:get_var("txn.received")),
         field(txn:get_var("txn.arrived")),

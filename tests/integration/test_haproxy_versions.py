@@ -102,15 +102,17 @@ def test_what_is_too_long_for_a_line_is_whole_in_both_logs(rig: Rig, request_: R
     assert [r.body for r in rig.shadow_node.by_case(request.case)] == [request.body]
 
 
-def test_a_node_that_closes_a_kept_connection_without_an_answer_is_in_the_log(rig: Rig) -> None:
-    request = Request("POST", b"/i", answer="vanish=1", body=b"abc", case=new_case())
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_node_that_closes_a_kept_connection_without_an_answer_is_in_the_log(rig: Rig, method: str) -> None:
+    request = Request(method, b"/i", answer="vanish=1", body=b"abc", case=new_case())
     with RawClient(rig.primary.address) as client:
         assert client.exchange(Request()).status == 200
         assert client.exchange(request).head == b""
     (primary, *_), _ = rig.entries(request.case)
-    assert primary["request"]["postData"]["text"] == "abc"
+    assert (primary["request"]["method"], primary["request"]["postData"]["text"]) == (method, "abc")
     assert primary["_termination"]["state"] == "SH"
-    assert [r.body for r in rig.shadow_node.by_case(request.case)] == [b"abc"]
+    (on_shadow,) = rig.shadow_node.by_case(request.case)
+    assert (on_shadow.line.partition(b" ")[0], on_shadow.body) == (method.encode(), b"abc")
 
 
 def test_the_ring_goes_on_with_a_new_agent(rig: Rig) -> None:
