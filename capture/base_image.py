@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 from capture.console import Console
-from capture.engine import LABEL, Engine, PullError
+from capture.engine import LABEL, Engine
 from capture.errors import UserError, bad_input
+from capture.pull_error import PullError, PullFailure
 from capture.reference import parse_reference
 from capture.versions import HAPROXY
 
@@ -46,9 +47,9 @@ def ensure_base_image(engine: Engine, name: str, console: Console) -> None:
         if suite is None:
             raise _unknown(name, error) from error
         _check_tools(name)
-        why = "the registry has none" if error.answered else "no registry answers"
+        console.detail(f"  {error}")
         console.progress(
-            f"Base image {name}: {why}, so it is bootstrapped from Debian's archive (about 25 s, once)"
+            f"Base image {name}: {error.why}, so it is bootstrapped from Debian's archive (about 25 s, once)"
         )
         bootstrap(engine, name, suite, console)
     else:
@@ -163,9 +164,16 @@ def _check_tools(name: str) -> None:
 
 def _unknown(name: str, error: PullError) -> UserError:
     suites = ", ".join(f"debian:{suite}-slim" for suite in HAPROXY)
-    if error.answered:
-        return bad_input(f"--base-image: there is no image '{name}': {error}", f"one of: {suites}")
-    return bad_input(
-        f"--base-image: the engine has no image '{name}', and no registry answers: {error}",
-        f"these can be made without a registry: {suites}",
-    )
+    made = f"these can be made without a registry: {suites}"
+    match error.failure:
+        case PullFailure.ABSENT:
+            return bad_input(f"--base-image: there is no image '{name}': {error}", f"one of: {suites}")
+        case PullFailure.UNREACHABLE:
+            what = f"--base-image: the engine has no image '{name}', and no registry answers: {error}"
+            return bad_input(what, made)
+        case PullFailure.REFUSED:
+            hint = f"does it take `docker login {parse_reference(name).domain}`? Or {made}"
+            return bad_input(f"--base-image: the engine has no image '{name}', and {error.why}", hint)
+        case _:
+            hint = f"try again; or {made}"
+            return bad_input(f"--base-image: the engine has no image '{name}', and {error.why}", hint)

@@ -13,8 +13,9 @@ from pathlib import Path
 from capture.base_image import ensure_base_image
 from capture.console import Console
 from capture.elasticsearch_modules import read_modules, write_modules
-from capture.engine import BuildError, Engine, PullError
+from capture.engine import BuildError, Engine
 from capture.errors import ExitCode, UserError
+from capture.pull_error import PullError
 from capture.versions import BASE_IMAGE, ELASTICSEARCH, ELASTICSEARCH_PARTS
 from capture.workspace import REPOSITORY
 
@@ -45,7 +46,8 @@ def ensure_elasticsearch_image(engine: Engine, console: Console) -> str:
         try:
             engine.pull(published)
         except PullError as error:
-            why = "the registry has none" if error.answered else "no registry answers"
+            why = error.why
+            console.detail(f"  {error}")
         else:
             console.progress(f"Elasticsearch image: {published}, pulled from the registry")
             return published

@@ -14,12 +14,14 @@ import docker.errors
 import docker.models.containers
 import docker.utils
 import requests.exceptions
+import urllib3.exceptions
 
 from capture.build_context import host_ca_bundle, write_context
 from capture.container import Container, ContainerSettings, run_container
 from capture.engine_address import default_host, gateway_of, is_local, probe, published_at
 from capture.errors import CaptureError, ExitCode, UserError
 from capture.inventory import ContainerSummary, list_containers
+from capture.pull_error import PullError, failure_of
 from capture.reference import parse_reference
 
 LABEL = "cluster-traffic-capture"
@@ -31,9 +33,10 @@ GROUP_LABEL = f"{LABEL}.group"
 _CONNECT_S = 10
 # One read: a build step may be silent while it compiles or waits for a package archive.
 _SILENCE_S = 600
-# A host that is off line, or behind a firewall that drops, must not hold a build for long.
-_REGISTRY_S = 10
-
+# A registry that says nothing must not hold a build for long; a slow network's pauses must not end a long pull.
+_REGISTRY_S = 30
+# What a wait ends with, for the first part of an answer and for a later one.
+_TIMEOUTS = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
 # The engine colours what a step writes to stderr.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -45,14 +48,6 @@ _GET_ONE = (
 
 class BuildError(CaptureError):
     """An image build failed; the output went to the caller's ``on_line``."""
-
-
-class PullError(CaptureError):
-    """An image could not be pulled. ``answered``: a registry did answer, but has no such image (or doesn't give it to us)."""
-
-    def __init__(self, message: str, *, answered: bool) -> None:
-        super().__init__(message)
-        self.answered = answered
 
 
 class Engine:
@@ -91,28 +86,25 @@ class Engine:
             return [container["Command"] for container in self._client.api.containers()]
 
     def pull(self, name: str) -> None:
-        """Pull ``name``. Gives up when the registry is silent for 10 s.
+        """Pull ``name``. Gives up when the registry is silent for 30 s.
 
         Raises:
-            PullError: there is no registry, or no such image in it.
+            PullError: it can't be pulled; its ``failure`` says whether a registry answered.
         """
         reference = parse_reference(name)
-        client = docker.DockerClient(base_url=self.host, timeout=_REGISTRY_S, **_tls())
-        try:
-            events = client.api.pull(
-                f"{reference.domain}/{reference.path}", tag=reference.tag, stream=True, decode=True
-            )
-            for event in events:
-                if "error" in event:
-                    raise PullError(str(event["error"]), answered=_registry_answered(str(event["error"])))
-        except docker.errors.NotFound as error:
-            raise PullError(_explanation(error), answered=True) from error
-        except docker.errors.APIError as error:
-            raise PullError(_explanation(error), answered=_registry_answered(_explanation(error))) from error
-        except requests.exceptions.RequestException as error:
-            raise PullError(f"no answer within {_REGISTRY_S} s", answered=False) from error
-        finally:
-            client.close()
+        begun = False
+        with _translated(f"pulling image {name}"), closing(_PullClient(self.host, **_tls())) as client:
+            try:
+                for event in client.pull(
+                    f"{reference.domain}/{reference.path}", reference.tag, stream=True, decode=True
+                ):
+                    if "error" in event:
+                        raise _pull_error(str(event["error"]), begun=begun)
+                    begun = True
+            except docker.errors.APIError as error:
+                raise _pull_error(_explanation(error), begun=begun) from error
+            except _TIMEOUTS as error:
+                raise _pull_error(f"nothing came for {_REGISTRY_S} s", begun=begun) from error
 
     def import_image(self, tar: IO[bytes], name: str, labels: Mapping[str, str], command: list[str]) -> None:
         """Make the image ``name`` of a root file system, given as a tar."""
@@ -244,6 +236,13 @@ class Engine:
         ]
 
 
+class _PullClient(docker.APIClient):
+    """Docker's client lets a pull wait for ever, whatever time-out it is made with."""
+
+    def request(self, *words: Any, **options: Any) -> requests.Response:
+        return super().request(*words, **{**options, "timeout": _REGISTRY_S})
+
+
 def connect(host: str | None = None) -> Engine:
     """The engine at ``host``; by default at ``DOCKER_HOST``, Docker's current context, or the default socket.
 
@@ -292,12 +291,8 @@ def _no_engine(host: str, error: Exception, hint: str) -> UserError:
     return UserError(f"no Docker engine answers at {host}: {reason}", hint=hint, exit_code=ExitCode.NO_ENGINE)
 
 
-def _registry_answered(message: str) -> bool:
-    """Whether a failed pull is the registry's own answer: the engine reports its absence with the same status."""
-    return any(
-        words in message
-        for words in ("manifest unknown", "not found", "pull access denied", "unauthorized", "denied")
-    )
+def _pull_error(explanation: str, *, begun: bool) -> PullError:
+    return PullError(explanation, failure_of(explanation, begun=begun))
 
 
 def _explanation(error: docker.errors.APIError) -> str:
@@ -335,12 +330,17 @@ def _translated(awaited: str) -> Iterator[None]:
         raise UserError(
             f"{awaited} failed: {_explanation(error)}", hint=_hint(_explanation(error))
         ) from error
-    except requests.exceptions.Timeout as error:
+    except docker.errors.DockerException as error:
+        raise UserError(
+            f"{awaited} failed: {error}",
+            hint="is Docker's configuration right (~/.docker/config.json, or in DOCKER_CONFIG), and what it names there?",
+        ) from error
+    except _TIMEOUTS as error:
         raise UserError(
             f"{awaited}: the Docker engine was silent for {_SILENCE_S} s",
             hint="is it overloaded? try `docker info`",
         ) from error
-    except requests.exceptions.RequestException as error:
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise UserError(
             f"{awaited}: the Docker engine went away: {error}", hint="is it still running? try `docker info`"
         ) from error

@@ -10,12 +10,13 @@ import pytest
 from capture import base_image
 from capture.base_image import bootstrap_suite, ensure_base_image
 from capture.console import Console, Verbosity
-from capture.engine import Engine, PullError
+from capture.engine import Engine
 from capture.errors import ExitCode, UserError
+from capture.pull_error import PullError, PullFailure
 from capture.versions import BASE_IMAGE, HAPROXY
 
-NO_REGISTRY = PullError("no such host", answered=False)
-NO_SUCH_IMAGE = PullError("manifest unknown", answered=True)
+NO_REGISTRY = PullError("no such host", PullFailure.UNREACHABLE)
+NO_SUCH_IMAGE = PullError("manifest unknown", PullFailure.ABSENT)
 
 
 class FakeEngine:
@@ -97,6 +98,28 @@ def test_other_images_are_unknown_without_a_registry(bootstrapped: list[tuple[st
         ensure(FakeEngine(outcome=NO_REGISTRY), name)
     assert caught.value.exit_code == ExitCode.BAD_INPUT
     assert "debian:trixie-slim" in caught.value.hint
+    assert bootstrapped == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "said", "hint"),
+    [
+        (PullFailure.ABSENT, "there is no image", "one of: debian:"),
+        (
+            PullFailure.REFUSED,
+            "the registry does not give it (no more)",
+            "docker login registry.example:5000",
+        ),
+        (PullFailure.BROKEN_OFF, "the pull broke off (no more)", "try again"),
+    ],
+)
+def test_what_to_do_about_an_image_that_is_not_pulled_depends_on_why(
+    bootstrapped: list[tuple[str, str]], failure: PullFailure, said: str, hint: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        ensure(FakeEngine(outcome=PullError("no more", failure)), "registry.example:5000/debian:trixie-slim")
+    assert said in str(caught.value)
+    assert hint in caught.value.hint
     assert bootstrapped == []
 
 

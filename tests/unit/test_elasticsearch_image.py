@@ -20,15 +20,16 @@ from capture.elasticsearch_image import (
     write_elasticsearch_context,
 )
 from capture.elasticsearch_modules import Module, read_modules, write_modules
-from capture.engine import BuildError, Engine, PullError
+from capture.engine import BuildError, Engine
 from capture.errors import ExitCode, UserError
+from capture.pull_error import PullError, PullFailure
 from capture.versions import BASE_IMAGE, ELASTICSEARCH
 from capture.workspace import REPOSITORY
 
 PUBLISHED = ELASTICSEARCH["published_image"]
 SOURCE = REPOSITORY / "docker_config_elasticsearch"
 PARTS = {"org.apache.maven.plugins:maven-dependency-plugin": "3.8.1", "g:data": "2019"}
-NO_REGISTRY = PullError("no such host", answered=False)
+NO_REGISTRY = PullError("no such host", PullFailure.UNREACHABLE)
 
 
 class FakeEngine:
