@@ -12,10 +12,8 @@ from hypothesis import settings
 
 from capture.engine import Engine, connect
 from capture.errors import UserError
-from capture.images import build_images
-from capture.settings import BuildSettings
-from haproxy_config.nodes import parse_nodes
-from tests.integration.proxies import INTERNAL_PORT, PURPOSE, Images
+from tests.integration.images import built_images
+from tests.integration.proxies import PURPOSE, Images
 
 # Speed is a benchmark's subject, never a test's.
 settings.register_profile("house", deadline=None)
@@ -52,29 +50,10 @@ def session_id() -> str:
 def images(
     docker_engine: Engine, session_id: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Images]:
-    """Both images, built as a user does; their nodes are to be given at the start of a container."""
-    names = Images(
-        primary=f"capture-test-{session_id}-primary",
-        shadow=f"capture-test-{session_id}-shadow",
-        workspace=tmp_path_factory.mktemp("images") / "workspace",
-    )
-    try:
-        build_images(
-            BuildSettings(
-                primary_image=names.primary,
-                primary_nodes=parse_nodes(["primary-node.invalid:9200"]),
-                shadow_image=names.shadow,
-                shadow_nodes=parse_nodes(["shadow-node.invalid:9200"]),
-                shadow_haproxy=parse_nodes(["shadow-haproxy.invalid:9200"]),
-                internal_port=INTERNAL_PORT,
-                workspace=names.workspace,
-            ),
-            engine=docker_engine,
-        )
-        yield names
-    finally:
-        docker_engine.remove_image(names.primary)
-        docker_engine.remove_image(names.shadow)
+    """The images of this session."""
+    workspace = tmp_path_factory.mktemp("images") / "workspace"
+    with built_images(docker_engine, f"capture-test-{session_id}", workspace) as images:
+        yield images
 
 
 @pytest.fixture(scope="session")

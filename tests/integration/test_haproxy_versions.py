@@ -8,12 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from capture.engine import Engine
-from capture.images import build_images
-from capture.settings import BuildSettings
 from capture.versions import HAPROXY
-from haproxy_config.nodes import parse_nodes
+from tests.integration.images import built_images
 from tests.integration.load_client import run_load
-from tests.integration.proxies import INTERNAL_PORT, Images, Proxy
+from tests.integration.proxies import Proxy
 from tests.integration.raw_client import RawClient, Request, new_case
 from tests.integration.rig import (
     Rig,
@@ -38,29 +36,14 @@ def rig(
     request: pytest.FixtureRequest,
 ) -> Iterator[Rig]:
     suite: str = request.param
-    name = f"capture-test-{session_id}-{suite}"
-    images = Images(f"{name}-primary", f"{name}-shadow", tmp_path_factory.mktemp(suite) / "workspace")
-    try:
-        build_images(
-            BuildSettings(
-                primary_image=images.primary,
-                primary_nodes=parse_nodes(["primary-node.invalid:9200"]),
-                shadow_image=images.shadow,
-                shadow_nodes=parse_nodes(["shadow-node.invalid:9200"]),
-                shadow_haproxy=parse_nodes(["shadow-haproxy.invalid:9200"]),
-                internal_port=INTERNAL_PORT,
-                workspace=images.workspace,
-                base_image=f"debian:{suite}-slim",
-            ),
-            engine=docker_engine,
-        )
-        with open_rig(Setting(docker_engine, images, network, session_id)) as rig:
-            version = rig.primary.exec("haproxy", "-v")
-            assert version.startswith(f"HAProxy version {HAPROXY[suite]}."), version
-            yield rig
-    finally:
-        docker_engine.remove_image(images.primary)
-        docker_engine.remove_image(images.shadow)
+    name, workspace = f"capture-test-{session_id}-{suite}", tmp_path_factory.mktemp(suite) / "workspace"
+    with (
+        built_images(docker_engine, name, workspace, f"debian:{suite}-slim") as images,
+        open_rig(Setting(docker_engine, images, network, session_id)) as rig,
+    ):
+        version = rig.primary.exec("haproxy", "-v")
+        assert version.startswith(f"HAProxy version {HAPROXY[suite]}."), version
+        yield rig
 
 
 def ids(proxy: Proxy) -> dict[str, list[str]]:
