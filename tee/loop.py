@@ -41,15 +41,9 @@ class Loop:
 
     def close(self, closing: socket.socket) -> None:
         """No more events, and close. Not at once: events of this round must not reach a new socket of the same number."""
-        fd = closing.fileno()
-        if self._handlers.pop(fd, None) is not None:
-            self._epoll.unregister(fd)
+        # The kernel forgets what is closed.
+        self._handlers.pop(closing.fileno(), None)
         self._closing.append(closing)
-
-    def remove(self, fd: int) -> None:
-        """No more events."""
-        del self._handlers[fd]
-        self._epoll.unregister(fd)
 
     def soon(self, handler: Handler) -> None:
         """Call it in the next round, so that others have their turn."""

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tee.handover import Exchange, Frames, HandoverError, Hello, Stream, decode
+from tee.handover import Frames, HandoverError, Hello, Stream, decode
 
 # What is read of a copy at once.
 _CHUNK_BYTES = 1024 * 1024
@@ -29,16 +29,16 @@ class Areas:
         """
         if stream.inline:
             yield stream.inline
-        for place, offset, length in stream.pieces:
-            file = self.memory if place == "memory" else self.spool
+        for piece in stream.pieces:
+            file = self.memory if piece.place == "memory" else self.spool
             assert file is not None
-            end = offset + length
-            while offset < end:
-                chunk = os.pread(file, min(end - offset, _CHUNK_BYTES), offset)
+            position, end = piece.offset, piece.offset + piece.length
+            while position < end:
+                chunk = os.pread(file, min(end - position, _CHUNK_BYTES), position)
                 if not chunk:
-                    raise HandoverError(f"the {place} ends at {offset}, before {end}")
+                    raise HandoverError(f"the {piece.place} ends at {position}, before {end}")
                 yield chunk
-                offset += len(chunk)
+                position += len(chunk)
 
     def close(self) -> None:
         """Close the descriptors."""
@@ -47,24 +47,19 @@ class Areas:
             os.close(self.spool)
 
 
-def receive_hello(tee: socket.socket) -> tuple[Hello, Areas, list[Exchange], Frames]:
-    """The first message on a new, blocking connection; it comes at once. Returns, too, what came with it: exchanges, and what is to be fed the rest.
+def receive_hello(tee: socket.socket) -> tuple[Hello, Areas]:
+    """The first message on a new, blocking connection; it comes at once.
 
     Raises:
         HandoverError: it is no hello.
         OSError: the tee went.
     """
+    # A Unix socket hands out what came with descriptors on its own: nothing of the next message is read.
     data, fds, _, _ = socket.recv_fds(tee, _HELLO_BYTES, 2)
-    frames = Frames()
-    try:
-        payloads = frames.feed(data)
-        # A Unix socket hands out what came with descriptors on its own.
-        hello = decode(payloads[0]) if payloads else None
-        if not isinstance(hello, Hello) or not fds:
-            raise HandoverError(f"no hello: {data[:80]!r}")
-        exchanges = [message for message in map(decode, payloads[1:]) if isinstance(message, Exchange)]
-    except HandoverError:
+    payloads = Frames().feed(data)
+    hello = decode(payloads[0]) if payloads else None
+    if not isinstance(hello, Hello) or not fds:
         for fd in fds:
             os.close(fd)
-        raise
-    return hello, Areas(fds[0], fds[1] if len(fds) > 1 else None), exchanges, frames
+        raise HandoverError(f"no hello: {data[:80]!r}")
+    return hello, Areas(fds[0], fds[1] if len(fds) > 1 else None)
