@@ -33,7 +33,9 @@ class Acceptor:
         self._kept = kept
         self._status = status
         self._closed = False
+        self._paused = False
         self._shortages = 0
+        self._spare: socket.socket | None = None
         loop.add(listener.fileno(), self._connecting)
 
     def close(self) -> None:
@@ -49,30 +51,42 @@ class Acceptor:
     def _accept_all(self) -> None:
         while True:
             try:
+                # First, so that a connection is accepted only when there is a descriptor for its other side.
+                if self._spare is None:
+                    self._spare = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
                 outer, _ = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
                 self._short(error)
                 return
-            self._accepted(outer)
+            inner, self._spare = self._spare, None
+            self._accepted(outer, inner)
 
     def _short(self, error: OSError) -> None:
         self._shortages += 1
         if _is_rare(self._shortages):
             _LOG.error("a connection can't be accepted now (%d times until now): %s", self._shortages, error)
-        self._loop.later(_SHORT_S, lambda: self._connecting(0))
+        if not self._paused:
+            self._paused = True
+            self._loop.later(_SHORT_S, self._go_on)
 
-    def _accepted(self, outer: socket.socket) -> None:
+    def _go_on(self) -> None:
+        self._paused = False
+        self._connecting(0)
+
+    def _accepted(self, outer: socket.socket, inner: socket.socket) -> None:
         self._status.exchanges += 1
         outer.setblocking(False)
         try:
-            inner = self._connect()
+            # Never in progress (unix(7)): it is there, or it is not, or its queue is full.
+            inner.connect(self._inner)
         except OSError as error:
             self._status.refused += 1
             if _is_rare(self._status.refused):
                 _LOG.error("no connection to %s (%d until now): %s", self._inner, self._status.refused, error)
             outer.close()
+            inner.close()
             return
         self._status.open += 1
         copies = (Copy(self._store), Copy(self._store))
@@ -80,16 +94,6 @@ class Acceptor:
             for copy in copies:
                 copy.without_copying("too_many")
         OpenExchange(self._status.exchanges, outer, inner, copies, self._loop, self._ended).start()
-
-    def _connect(self) -> socket.socket:
-        inner = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            # Never in progress (unix(7)): it is there, or it is not, or its queue is full.
-            inner.connect(self._inner)
-        except OSError:
-            inner.close()
-            raise
-        return inner
 
     def _ended(self, exchange: OpenExchange) -> None:
         status = self._status

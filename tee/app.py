@@ -91,7 +91,10 @@ class Tee:
     def _round(self) -> None:
         self._loop.round()
         # Once a round: what ended in it goes to the agent together.
-        self._offering.offer()
+        try:
+            self._offering.offer()
+        except Exception:  # noqa: BLE001 - a defect, if there is one, must not end all connections
+            _LOG.exception("an exchange could not be offered")
 
     def _drain(self) -> None:
         """No new connections; those that are open may end, and then the agent may take what is kept."""

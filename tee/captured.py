@@ -93,9 +93,8 @@ class Copy:
         block = self._blocks[-1]
         if block.length == BLOCK_BYTES:
             self._room.seal(block)
-            if not self._grow():
-                return None
-            block = self._blocks[-1]
+            # Without a new one the copy ends only if there are more bytes.
+            return self._view if self._grow() else None
         return self._view[block.length :]
 
     def filled(self, count: int) -> None:
@@ -108,21 +107,26 @@ class Copy:
         self._count(len(data))
         if self._incomplete:
             return
-        if self._inline_bytes + len(data) <= _INLINE_BYTES:
+        if not self._blocks and self._inline_bytes + len(data) <= _INLINE_BYTES:
             if self._room.take_bytes(len(data)):
                 self._inline.append(data)
                 self._inline_bytes += len(data)
-            else:
-                self._give_up()
+                return
         elif self._grow():
             self._move_to_block(data)
+            return
+        self._incomplete = self._room.why_full()
+        self._room.given_up(self._incomplete)
 
     def end(self, ending: Ending) -> None:
         """There will be no more; everything has been passed on, or never will be."""
         self._ending = ending
-        self._view = None
-        if self._blocks and not self._incomplete:
-            self._room.seal(self._blocks[-1])
+        if self._view is not None:
+            self._view = None
+            if self._blocks[-1].length:
+                self._room.seal(self._blocks[-1])
+            else:
+                self._room.give_block(self._blocks.pop())
 
     def without_copying(self, reason: str) -> None:
         """Only count, from the first byte on."""
@@ -159,7 +163,7 @@ class Copy:
     def _grow(self) -> bool:
         block = self._room.take_block()
         if block is None:
-            self._give_up()
+            self._view = None
             return False
         self._blocks.append(block)
         self._view = self._room.view(block)
@@ -172,11 +176,6 @@ class Copy:
         self._view[: len(whole)] = whole
         self._blocks[-1].length = len(whole)
         self._inline, self._inline_bytes = [], 0
-
-    def _give_up(self) -> None:
-        self._view = None
-        self._incomplete = self._room.why_full()
-        self._room.given_up(self._incomplete)
 
 
 def _joined(blocks: list[Block]) -> tuple[Piece, ...]:

@@ -39,6 +39,7 @@ class OpenExchange:
         self._loop = loop
         self._ended = ended
         self._watched_for_room: list[socket.socket] = []
+        self._turn_comes = False
         self._closed = False
         self.copies = copies
 
@@ -85,9 +86,14 @@ class OpenExchange:
             if direction.blocked and target not in self._watched_for_room and not direction.over:
                 self._watched_for_room.append(target)
                 self._loop.change(target.fileno(), READ | WRITE)
-        if unfinished:
-            self._loop.soon(self._outer_event)
-            self._loop.soon(self._inner_event)
+        if unfinished and not self._turn_comes:
+            self._turn_comes = True
+            self._loop.soon(self._next_turn)
+
+    def _next_turn(self, events: int) -> None:
+        self._turn_comes = False
+        self._outer_event(events)
+        self._inner_event(events)
 
     def _close(self) -> None:
         self._closed = True

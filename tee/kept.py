@@ -46,6 +46,7 @@ class Kept:
         self._waiting: deque[Ended] = deque()
         self._offered: dict[int, tuple[Ended, int]] = {}
         self._offered_bytes = 0
+        self._too_much = False
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._offered)
@@ -61,10 +62,12 @@ class Kept:
 
     def offer(self) -> Ended | None:
         """The next one to offer; None: there is none, or the agent has to acknowledge others first."""
-        if not self._waiting or len(self._offered) >= self._offered_bound:
+        if not self._waiting or len(self._offered) >= self._offered_bound or self._too_much:
             return None
         size = self._waiting[0].memory_bytes
         if self._offered and self._offered_bytes + size > self._offered_bytes_bound:
+            # Until one of those is acknowledged: measuring a huge one takes its time.
+            self._too_much = True
             return None
         ended = self._waiting.popleft()
         self._offered[ended.number] = (ended, size)
@@ -75,6 +78,7 @@ class Kept:
         """The agent is done with it; None: it was not offered."""
         ended, size = self._offered.pop(number, (None, 0))
         self._offered_bytes -= size
+        self._too_much = False
         return ended
 
     def start_over(self) -> None:
@@ -82,3 +86,4 @@ class Kept:
         self._waiting.extendleft(ended for ended, _ in reversed(self._offered.values()))
         self._offered.clear()
         self._offered_bytes = 0
+        self._too_much = False

@@ -5,10 +5,13 @@ asyncio's and uvloop's took 13 us more for each exchange of 1 KB (42 us).
 
 import heapq
 import itertools
+import logging
 import select
 import socket
 import time
 from collections.abc import Callable
+
+_LOG = logging.getLogger(__name__)
 
 READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 """Tell when there is something new to read."""
@@ -59,14 +62,21 @@ class Loop:
         for fd, events in self._epoll.poll(0.0 if soon else self._timeout_s()):
             handler = self._handlers.get(fd)
             if handler is not None:
-                handler(events)
+                self._call(handler, events)
         for handler in soon:
-            handler(0)
+            self._call(handler, 0)
         while self._timers and self._timers[0][0] <= time.monotonic():
             heapq.heappop(self._timers)[2]()
         for closing in self._closing:
             closing.close()
         self._closing.clear()
+
+    @staticmethod
+    def _call(handler: Handler, events: int) -> None:
+        try:
+            handler(events)
+        except Exception:  # noqa: BLE001 - a defect, if there is one, must not end all connections
+            _LOG.exception("an event could not be handled")
 
     def _timeout_s(self) -> float | None:
         return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None

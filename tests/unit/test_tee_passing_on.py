@@ -175,6 +175,24 @@ def test_without_the_inner_frontend_connections_are_closed_at_once(tmp_path: Pat
         assert tee.status()["open"] == 0
 
 
+def test_without_descriptors_connections_wait(tmp_path: Path) -> None:
+    count = 20
+    few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))"
+    with running_tee(tmp_path, few) as tee:
+        outers = [tee.connect_outer() for _ in range(count)]
+        for number, outer in enumerate(outers):
+            outer.sendall(b"%d" % number)
+        until(lambda: "can't be accepted now" in tee.log.read_text(), "the descriptors to run out")
+        for number, outer in enumerate(outers):
+            with outer, tee.accept_inner() as inner:
+                assert inner.recv(10) == b"%d" % number
+                inner.sendall(b"answer %d" % number)
+                inner.close()
+                assert read_all(outer) == b"answer %d" % number
+        until(lambda: tee.status()["open"] == 0, "the exchanges' end")
+        assert tee.status()["refused"] == 0
+
+
 def test_many_connections_at_once(tee: TeeProcess) -> None:
     count, size = 100, 150_000
     before = tee.status()["exchanges"]
