@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Callable
 
 from tee.captured import Copy
 from tee.exchange import OpenExchange
@@ -21,10 +22,18 @@ class Acceptor:
 
     Args:
         inner: path of the inner frontend's socket.
+        kept_more: called when an ended exchange was added to ``kept``.
     """
 
     def __init__(
-        self, loop: Loop, listener: socket.socket, inner: str, store: Store, kept: Kept, status: Status
+        self,
+        loop: Loop,
+        listener: socket.socket,
+        inner: str,
+        store: Store,
+        kept: Kept,
+        status: Status,
+        kept_more: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._listener = listener
@@ -32,6 +41,7 @@ class Acceptor:
         self._store = store
         self._kept = kept
         self._status = status
+        self._kept_more = kept_more
         self._closed = False
         self._paused = False
         self._shortages = 0
@@ -106,6 +116,7 @@ class Acceptor:
             return
         status.copied_bytes += request.copied_bytes + response.copied_bytes
         self._kept.add(ended)
+        self._kept_more()
 
 
 def _is_rare(count: int) -> bool:

@@ -25,7 +25,7 @@ from tee.store import Store
 _LOG = logging.getLogger(__name__)
 
 # Exchanges that the agent has before it must acknowledge one.
-_OFFERED = 64
+_OFFERED = 512
 
 # How long a stopping tee waits for an agent's acknowledgements.
 _HANDOVER_S = 2.0
@@ -69,6 +69,7 @@ class Tee:
             self._store,
             self._kept,
             self._status,
+            self._offering.schedule,
         )
         self._stopping = False
         self._signals = socket.socketpair()
@@ -84,17 +85,9 @@ class Tee:
             os.close(ready_fd)
         _LOG.info("passing on")
         while not self._stopping:
-            self._round()
+            self._loop.round()
         self._drain()
         _LOG.info("stopped: %s", json.dumps(self._counters()))
-
-    def _round(self) -> None:
-        self._loop.round()
-        # Once a round: what ended in it goes to the agent together.
-        try:
-            self._offering.offer()
-        except Exception:  # noqa: BLE001 - a defect, if there is one, must not end all connections
-            _LOG.exception("an exchange could not be offered")
 
     def _drain(self) -> None:
         """No new connections; those that are open may end, and then the agent may take what is kept."""
@@ -112,7 +105,7 @@ class Tee:
         deadline_s = time.monotonic() + limit_s
         self._loop.later(limit_s, lambda: None)
         while condition() and time.monotonic() < deadline_s:
-            self._round()
+            self._loop.round()
 
     def _watch_signals(self) -> None:
         woken, waker = self._signals

@@ -62,21 +62,22 @@ class Loop:
         for fd, events in self._epoll.poll(0.0 if soon else self._timeout_s()):
             handler = self._handlers.get(fd)
             if handler is not None:
-                self._call(handler, events)
+                _guarded(handler, events)
         for handler in soon:
-            self._call(handler, 0)
+            _guarded(handler, 0)
         while self._timers and self._timers[0][0] <= time.monotonic():
-            heapq.heappop(self._timers)[2]()
+            callback = heapq.heappop(self._timers)[2]
+            _guarded(callback)
         for closing in self._closing:
             closing.close()
         self._closing.clear()
 
-    @staticmethod
-    def _call(handler: Handler, events: int) -> None:
-        try:
-            handler(events)
-        except Exception:  # noqa: BLE001 - a defect, if there is one, must not end all connections
-            _LOG.exception("an event could not be handled")
-
     def _timeout_s(self) -> float | None:
         return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+
+
+def _guarded(function: Callable[..., None], *arguments: int) -> None:
+    try:
+        function(*arguments)
+    except Exception:  # noqa: BLE001 - a defect, if there is one, must not end all connections
+        _LOG.exception("an event could not be handled")

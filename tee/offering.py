@@ -10,6 +10,9 @@ from tee.loop import READ, WRITE, Loop
 
 _LOG = logging.getLogger(__name__)
 
+# Nobody waits for news of an exchange, and waking the agent up for each one costs both sides more than the news.
+_REST_S = 0.005
+
 # What waits for room in the socket at most, and one message more.
 _UNSENT_BYTES = 64 * 1024
 
@@ -44,6 +47,7 @@ class Offering:
         self._agent: socket.socket | None = None
         self._acknowledgements = Acknowledgements()
         self._unsent = bytearray()
+        self._scheduled = False
         loop.add(listener.fileno(), self._connecting)
 
     @property
@@ -51,7 +55,24 @@ class Offering:
         """There is an agent."""
         return self._agent is not None
 
-    def offer(self) -> None:
+    def schedule(self) -> None:
+        """Have more offered within 5 ms."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.later(_REST_S, self._rested)
+
+    def close(self) -> None:
+        """No more agents."""
+        self._loop.close(self._listener)
+        if self._agent is not None:
+            self._loop.close(self._agent)
+            self._agent = None
+
+    def _rested(self) -> None:
+        self._scheduled = False
+        self._offer()
+
+    def _offer(self) -> None:
         """Offer what may be offered now."""
         agent = self._agent
         if agent is None:
@@ -68,13 +89,6 @@ class Offering:
             self._lose(f"can't be reached: {error}")
             return
         del self._unsent[:sent]
-
-    def close(self) -> None:
-        """No more agents."""
-        self._loop.close(self._listener)
-        if self._agent is not None:
-            self._loop.close(self._agent)
-            self._agent = None
 
     def _connecting(self, _events: int) -> None:
         while True:
@@ -102,7 +116,7 @@ class Offering:
         self._acknowledgements = Acknowledgements()
         self._loop.add(agent.fileno(), self._agent_event, READ | WRITE)
         _LOG.info("the agent is here, %d exchanges wait for it", len(self._kept))
-        self.offer()
+        self._offer()
 
     def _agent_event(self, _events: int) -> None:
         agent = self._agent
@@ -122,7 +136,7 @@ class Offering:
                 ended = self._kept.acknowledge(number)
                 if ended is not None:
                     self._done(ended)
-        self.offer()
+        self._offer()
 
     def _lose(self, why: str) -> None:
         assert self._agent is not None

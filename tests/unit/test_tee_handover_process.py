@@ -165,11 +165,11 @@ def test_a_frozen_agent_delays_nobody_and_misses_nothing(tee: TeeProcess) -> Non
 
 def test_only_so_many_are_offered_before_one_is_acknowledged(tee: TeeProcess) -> None:
     agent = tee.agent()
-    for _ in range(70):
+    for _ in range(520):
         tee.exchange(b"", b"")
-    assert agent.offered() == list(range(1, 65))
+    assert agent.offered() == list(range(1, 513))
     agent.acknowledge(5, 6)
-    assert agent.offered() == [65, 66]
+    assert agent.offered() == [513, 514]
 
 
 def test_the_agent_is_still_told_when_a_client_hangs(tee: TeeProcess) -> None:
