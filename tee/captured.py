@@ -62,8 +62,8 @@ class Copy:
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self._inline: list[bytes] = []
-        self._inline_bytes = 0
+        self._short: list[bytes] = []
+        self._short_bytes = 0
         self._blocks: list[Block] = []
         self._view: memoryview | None = None
         self.total_bytes = 0
@@ -76,12 +76,12 @@ class Copy:
     @property
     def memory_bytes(self) -> int:
         """Memory that it takes."""
-        return self._inline_bytes + BLOCK_BYTES * sum(block.place == "memory" for block in self._blocks)
+        return self._short_bytes + BLOCK_BYTES * sum(block.place == "memory" for block in self._blocks)
 
     @property
     def copied_bytes(self) -> int:
         """As many of the first bytes as are kept."""
-        return self._inline_bytes + sum(block.length for block in self._blocks)
+        return self._short_bytes + sum(block.length for block in self._blocks)
 
     def buffer(self) -> memoryview | None:
         """Where the next bytes are to be read to, `filled` must follow; None: read `READ_BYTES` elsewhere, and `add` them.
@@ -107,10 +107,10 @@ class Copy:
         self._count(len(data))
         if self._incomplete:
             return
-        if not self._blocks and self._inline_bytes + len(data) <= _INLINE_BYTES:
+        if not self._blocks and self._short_bytes + len(data) <= _INLINE_BYTES:
             if self._room.take_bytes(len(data)):
-                self._inline.append(data)
-                self._inline_bytes += len(data)
+                self._short.append(data)
+                self._short_bytes += len(data)
                 return
         elif self._grow():
             self._move_to_block(data)
@@ -143,16 +143,16 @@ class Copy:
             self._ending,
             self._first_us,
             self._last_us,
-            b"".join(self._inline),
+            b"".join(self._short),
             _joined(self._blocks),
         )
 
     def release(self) -> None:
         """Nobody needs it any more."""
-        self._room.give_bytes(self._inline_bytes)
+        self._room.give_bytes(self._short_bytes)
         for block in self._blocks:
             self._room.give_block(block)
-        self._inline, self._inline_bytes, self._blocks, self._view = [], 0, [], None
+        self._short, self._short_bytes, self._blocks, self._view = [], 0, [], None
 
     def _count(self, count: int) -> None:
         self._last_us = time.time_ns() // 1000
@@ -171,11 +171,11 @@ class Copy:
 
     def _move_to_block(self, data: bytes) -> None:
         assert self._view is not None
-        self._room.give_bytes(self._inline_bytes)
-        whole = b"".join((*self._inline, data))
+        self._room.give_bytes(self._short_bytes)
+        whole = b"".join((*self._short, data))
         self._view[: len(whole)] = whole
         self._blocks[-1].length = len(whole)
-        self._inline, self._inline_bytes = [], 0
+        self._short, self._short_bytes = [], 0
 
 
 def _joined(blocks: list[Block]) -> tuple[Piece, ...]:
