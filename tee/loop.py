@@ -65,7 +65,8 @@ class Loop:
                 _guarded(handler, events)
         for handler in soon:
             _guarded(handler, 0)
-        while self._timers and self._timers[0][0] <= time.monotonic():
+        now_s = time.monotonic()
+        while self._timers and self._timers[0][0] <= now_s:
             callback = heapq.heappop(self._timers)[2]
             _guarded(callback)
         for closing in self._closing:

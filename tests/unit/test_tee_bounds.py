@@ -9,6 +9,7 @@ import pytest
 from tests.unit.tee_process import MIB, TeeProcess, read_all, read_exactly, running_tee, until
 
 FULL_DISK = "import os, tee.spool; tee.spool._unlinked = lambda directory: os.open('/dev/full', os.O_RDWR)"
+HANGING_DISK = "import time, tee.spool; tee.spool._write_all = lambda *_: time.sleep(3600)"
 
 
 def pass_through(tee: TeeProcess, data: bytes) -> None:
@@ -84,6 +85,24 @@ def test_without_room_the_copy_ends_and_the_client_feels_nothing(
         log = tee.log.read_text()
         assert log.count("traffic goes on uncaptured") == 1
         assert log.count("can't be written") == (1 if statements else 0)
+
+
+def test_a_hanging_disk_delays_nobody(tmp_path: Path) -> None:
+    with running_tee(tmp_path, HANGING_DISK, memory_bytes=2 * MIB) as tee:
+        sent = [random.Random(seed).randbytes(MIB) for seed in range(6)]
+        for data in sent:
+            pass_through(tee, data)
+        agent = tee.agent()
+        exchanges = []
+        for _ in sent:
+            exchanges.append(agent.next())
+            copied = agent.bytes(exchanges[-1].request)
+            assert copied == sent[len(exchanges) - 1][: len(copied)]
+            agent.acknowledge(exchanges[-1].id)
+        assert exchanges[0].request.incomplete == ""
+        assert exchanges[-1].request.incomplete == "memory_full"
+        tee.signal()
+        assert tee.wait() == 0
 
 
 def test_only_so_many_exchanges_are_kept(tmp_path: Path) -> None:
