@@ -141,6 +141,18 @@ def test_a_closed_end_closes_the_silent_other_one(tee: TeeProcess, first: str) -
             stays.send(b"x")
 
 
+def test_a_receiver_that_wants_no_more_may_still_send(tee: TeeProcess) -> None:
+    outer, inner = tee.connect()
+    with outer, inner:
+        inner.shutdown(socket.SHUT_RD)
+        with pytest.raises(BrokenPipeError):
+            while True:
+                outer.sendall(b"x" * 65536)
+        inner.sendall(b"too large")
+        inner.close()
+        assert read_all(outer) == b"too large"
+
+
 @pytest.mark.parametrize("first", ["outer", "inner"])
 def test_a_blocked_writer_learns_that_its_reader_has_gone(tee: TeeProcess, first: str) -> None:
     outer, inner = tee.connect()
