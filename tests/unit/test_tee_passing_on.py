@@ -146,8 +146,7 @@ def test_a_receiver_that_wants_no_more_may_still_send(tee: TeeProcess) -> None:
     with outer, inner:
         inner.shutdown(socket.SHUT_RD)
         with pytest.raises(BrokenPipeError):
-            while True:
-                outer.sendall(b"x" * 65536)
+            write_until_blocked(outer)
         inner.sendall(b"too large")
         inner.close()
         assert read_all(outer) == b"too large"
