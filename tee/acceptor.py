@@ -111,7 +111,8 @@ class Acceptor:
         request, response = exchange.copies
         status.passed_bytes += request.total_bytes + response.total_bytes
         ended = Ended(exchange.number, request, response)
-        if self._kept.full:
+        # Without a byte it was somebody who looked whether the tee is there.
+        if self._kept.full or not (request.total_bytes or response.total_bytes):
             ended.release()
             return
         status.copied_bytes += request.copied_bytes + response.copied_bytes

@@ -65,7 +65,7 @@ class Exchange:
     """What passed over one connection: HAProxy uses it for one request and its response."""
 
     id: int
-    """Counts the tee's connections from 1 on. One that is missing was not copied."""
+    """Counts the tee's connections from 1 on. One that is missing was not copied, or not a byte passed."""
     request: Stream
     response: Stream
 

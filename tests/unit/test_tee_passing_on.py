@@ -146,7 +146,7 @@ def test_a_receiver_that_wants_no_more_may_still_send(tee: TeeProcess) -> None:
     with outer, inner:
         inner.shutdown(socket.SHUT_RD)
         with pytest.raises(BrokenPipeError):
-            write_until_blocked(outer)
+            until(lambda: not outer.send(b"x"), "a write to fail")
         inner.sendall(b"too large")
         inner.close()
         assert read_all(outer) == b"too large"
@@ -175,6 +175,20 @@ def test_a_reset_does_not_take_back_what_was_sent_before(tee: TeeProcess) -> Non
         assert read_exactly(inner, 80_000) == b"question" * 10_000
         assert inner.recv(1) == b""
         until(lambda: tee.status()["open"] == 0, "the exchange's end")
+
+
+def test_a_connection_without_a_byte_is_nothing_to_keep(tee: TeeProcess) -> None:
+    outer, inner = tee.connect()
+    with outer, inner:
+        outer.close()
+        assert inner.recv(1) == b""
+    until(lambda: tee.status()["open"] == 0, "the exchange's end")
+    before = tee.status()["waiting_for_agent"]
+    outer, inner = tee.connect()
+    outer.close()
+    inner.close()
+    until(lambda: tee.status()["open"] == 0, "the exchange's end")
+    assert tee.status()["waiting_for_agent"] == before
 
 
 def test_without_the_inner_frontend_connections_are_closed_at_once(tmp_path: Path) -> None:
