@@ -1,0 +1,191 @@
+"""The copy of one direction: what passed, as far as there was room for it."""
+
+import time
+from typing import Protocol
+
+from tee.blocks import BLOCK_BYTES
+from tee.handover import Ending, Piece, Place, Stream
+
+# A short copy goes to the agent inside the message about it, and needs no block.
+_INLINE_BYTES = 16 * 1024
+
+# What is read at once when it does not go into a block; an unfinished inline copy and this must fit one.
+READ_BYTES = 64 * 1024
+
+assert _INLINE_BYTES + READ_BYTES <= BLOCK_BYTES
+
+
+class Block:
+    """A part of a copy; in memory at first."""
+
+    def __init__(self, number: int) -> None:
+        self.place: Place = "memory"
+        self.number = number
+        self.length = 0
+        self.fixed = False
+        """The agent knows where it is, or it is no longer in use: it may not be moved."""
+
+
+class Room(Protocol):
+    """Where copies live (`tee.store`)."""
+
+    def take_bytes(self, count: int) -> bool:
+        """Account for bytes that the copy keeps."""
+
+    def give_bytes(self, count: int) -> None:
+        """They are no longer kept."""
+
+    def take_block(self) -> Block | None:
+        """A new block in memory."""
+
+    def view(self, block: Block) -> memoryview:
+        """The bytes of a block in memory."""
+
+    def seal(self, block: Block) -> None:
+        """The block has its last byte, and what is in it has been passed on: it may be moved."""
+
+    def fix(self, block: Block) -> None:
+        """The block may no longer be moved: the agent knows where it is."""
+
+    def give_block(self, block: Block) -> None:
+        """It is no longer needed."""
+
+    def why_full(self) -> str:
+        """Why there was no room just now, in a word."""
+
+    def given_up(self, reason: str) -> None:
+        """A copy ends early."""
+
+
+class Copy:
+    """What passed in one direction, and when. Bytes are counted even when they are not kept."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._short: list[bytes] = []
+        self._short_bytes = 0
+        self._blocks: list[Block] = []
+        self._view: memoryview | None = None
+        self.total_bytes = 0
+        """That passed."""
+        self._incomplete = ""
+        self._ending: Ending = "end"
+        self._first_us = 0
+        self._last_us = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that it takes."""
+        return self._short_bytes + BLOCK_BYTES * sum(block.place == "memory" for block in self._blocks)
+
+    @property
+    def copied_bytes(self) -> int:
+        """As many of the first bytes as are kept."""
+        return self._short_bytes + sum(block.length for block in self._blocks)
+
+    def buffer(self) -> memoryview | None:
+        """Where the next bytes are to be read to, `filled` must follow; None: read `READ_BYTES` elsewhere, and `add` them.
+
+        Everything that came before must have been passed on.
+        """
+        if self._view is None:
+            return None
+        block = self._blocks[-1]
+        if block.length == BLOCK_BYTES:
+            self._room.seal(block)
+            # Without a new one the copy ends only if there are more bytes.
+            return self._view if self._grow() else None
+        return self._view[block.length :]
+
+    def filled(self, count: int) -> None:
+        """So many bytes are in the `buffer` now."""
+        self._count(count)
+        self._blocks[-1].length += count
+
+    def add(self, data: bytes) -> None:
+        """The next bytes, `READ_BYTES` at most."""
+        self._count(len(data))
+        if self._incomplete:
+            return
+        if not self._blocks and self._short_bytes + len(data) <= _INLINE_BYTES:
+            if self._room.take_bytes(len(data)):
+                self._short.append(data)
+                self._short_bytes += len(data)
+                return
+        elif self._grow():
+            self._move_to_block(data)
+            return
+        self._incomplete = self._room.why_full()
+        self._room.given_up(self._incomplete)
+
+    def end(self, ending: Ending) -> None:
+        """There will be no more; everything has been passed on, or never will be."""
+        self._ending = ending
+        if self._view is not None:
+            self._view = None
+            if self._blocks[-1].length:
+                self._room.seal(self._blocks[-1])
+            else:
+                self._room.give_block(self._blocks.pop())
+
+    def without_copying(self, reason: str) -> None:
+        """Only count, from the first byte on."""
+        self._incomplete = reason
+        self._room.given_up(reason)
+
+    def stream(self) -> Stream:
+        """What the agent is told."""
+        for block in self._blocks:
+            self._room.fix(block)
+        return Stream(
+            self.total_bytes,
+            self._incomplete,
+            self._ending,
+            self._first_us,
+            self._last_us,
+            b"".join(self._short),
+            _joined(self._blocks),
+        )
+
+    def release(self) -> None:
+        """Nobody needs it any more."""
+        self._room.give_bytes(self._short_bytes)
+        for block in self._blocks:
+            self._room.give_block(block)
+        self._short, self._short_bytes, self._blocks, self._view = [], 0, [], None
+
+    def _count(self, count: int) -> None:
+        self._last_us = time.time_ns() // 1000
+        if not self.total_bytes:
+            self._first_us = self._last_us
+        self.total_bytes += count
+
+    def _grow(self) -> bool:
+        block = self._room.take_block()
+        if block is None:
+            self._view = None
+            return False
+        self._blocks.append(block)
+        self._view = self._room.view(block)
+        return True
+
+    def _move_to_block(self, data: bytes) -> None:
+        assert self._view is not None
+        self._room.give_bytes(self._short_bytes)
+        whole = b"".join((*self._short, data))
+        self._view[: len(whole)] = whole
+        self._blocks[-1].length = len(whole)
+        self._short, self._short_bytes = [], 0
+
+
+def _joined(blocks: list[Block]) -> tuple[Piece, ...]:
+    """Blocks that follow one another are one piece."""
+    pieces: list[Piece] = []
+    for block in blocks:
+        offset = block.number * BLOCK_BYTES
+        last = pieces[-1] if pieces else None
+        if last is not None and last.place == block.place and last.offset + last.length == offset:
+            pieces[-1] = Piece(last.place, last.offset, last.length + block.length)
+        else:
+            pieces.append(Piece(block.place, offset, block.length))
+    return tuple(pieces)

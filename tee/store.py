@@ -1,0 +1,134 @@
+"""Where copies live: in memory, and when that is half full, finished parts move to the spool file behind the scenes."""
+
+import logging
+import time
+
+from tee.blocks import BLOCK_BYTES
+from tee.captured import Block
+from tee.memory import Memory
+from tee.spool import Spool, Written
+from tee.status import Status
+
+_LOG = logging.getLogger(__name__)
+
+# How many blocks the thread has to do at most.
+_MOVING = 64
+
+# A disk that refuses is tried again this often; what a bound costs is said this rarely.
+_RETRY_S = 5.0
+_SAY_EVERY_S = 60.0
+
+
+class Store:
+    """Implements `tee.captured.Room`."""
+
+    def __init__(self, memory: Memory, memory_bytes: int, spool: Spool | None, status: Status) -> None:
+        self._memory = memory
+        self._spool = spool
+        self._spool_from_bytes = memory_bytes // 2
+        self._status = status
+        self._movable: dict[Block, None] = {}
+        self._moving = 0
+        self._refused_until_s = 0.0
+        self._said_s = -_SAY_EVERY_S
+        self._said_refused_s = -_SAY_EVERY_S
+        self.take_bytes = memory.take_bytes
+        self.give_bytes = memory.give_bytes
+
+    def take_block(self) -> Block | None:
+        """A new block in memory, or None."""
+        number = self._memory.take_block()
+        return None if number is None else Block(number)
+
+    def view(self, block: Block) -> memoryview:
+        """The bytes of a block in memory."""
+        return self._memory.view(block.number)
+
+    def seal(self, block: Block) -> None:
+        """The block may be moved from now on."""
+        self._movable[block] = None
+        self._move()
+
+    def fix(self, block: Block) -> None:
+        """The block may no longer be moved."""
+        block.fixed = True
+        self._movable.pop(block, None)
+
+    def give_block(self, block: Block) -> None:
+        """It is no longer needed."""
+        self.fix(block)
+        if block.place == "memory":
+            self._memory.give_block(block.number)
+        else:
+            assert self._spool is not None
+            self._spool.give_block(block.number)
+
+    def why_full(self) -> str:
+        """See `tee.handover.Stream`."""
+        if self._spool is not None and self._refused_until_s > time.monotonic():
+            return "spool_failed"
+        return "spool_full" if self._spool is not None and self._spool.full else "memory_full"
+
+    def given_up(self, reason: str) -> None:
+        """A copy ends early: counted, and said now and then."""
+        self._status.copies_given_up += 1
+        now_s = time.monotonic()
+        if now_s - self._said_s >= _SAY_EVERY_S:
+            self._said_s = now_s
+            _LOG.error(
+                "no room for a copy (%s), traffic goes on uncaptured: %d were given up until now",
+                reason,
+                self._status.copies_given_up,
+            )
+
+    def moved(self) -> None:
+        """The spool's thread has done something."""
+        assert self._spool is not None
+        for written in self._spool.written():
+            self._moving -= 1
+            self._settle(self._spool, written)
+        self._move()
+
+    def tick(self) -> None:
+        """To be called every second: gives back what is not needed, and tries again what was refused."""
+        self._move()
+        self._memory.give_back()
+        if self._spool is not None:
+            self._spool.give_back()
+
+    def _settle(self, spool: Spool, written: Written) -> None:
+        block = written.block
+        if written.error is not None:
+            spool.give_block(written.number)
+            self._refused(written.error)
+            if not block.fixed:
+                self._movable[block] = None
+        elif block.fixed:
+            # It was offered to the agent, or done with, meanwhile.
+            spool.give_block(written.number)
+        else:
+            self._memory.give_block(block.number)
+            block.place, block.number = "spool", written.number
+
+    def _move(self) -> None:
+        spool = self._spool
+        if spool is None:
+            return
+        # Those that are on their way will have left.
+        excess = self._memory.used_bytes - self._moving * BLOCK_BYTES - self._spool_from_bytes
+        while excess > 0 and self._movable and self._moving < _MOVING:
+            if self._refused_until_s > time.monotonic():
+                return
+            block = next(iter(self._movable))
+            if not spool.write(block, self._memory.view(block.number)[: block.length]):
+                return
+            del self._movable[block]
+            self._moving += 1
+            excess -= BLOCK_BYTES
+
+    def _refused(self, error: OSError) -> None:
+        now_s = time.monotonic()
+        self._refused_until_s = now_s + _RETRY_S
+        if now_s - self._said_refused_s >= _SAY_EVERY_S:
+            self._said_refused_s = now_s
+            _LOG.error("the spool can't be written, copies stay in memory: %s", error)

@@ -1,0 +1,139 @@
+"""What happens at the bounds: copies end there, what passes does not."""
+
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.unit.tee_process import MIB, TeeProcess, read_all, read_exactly, running_tee, until
+
+FULL_DISK = "import os, tee.spool; tee.spool._unlinked = lambda directory: os.open('/dev/full', os.O_RDWR)"
+HANGING_DISK = "import time, tee.spool; tee.spool._write_all = lambda *_: time.sleep(3600)"
+
+
+def pass_through(tee: TeeProcess, data: bytes) -> None:
+    """One exchange with a request of any size."""
+    outer, inner = tee.connect()
+    with outer, inner:
+        sender = threading.Thread(target=outer.sendall, args=(data,))
+        sender.start()
+        assert read_exactly(inner, len(data)) == data
+        sender.join()
+        inner.close()
+        assert read_all(outer) == b""
+
+
+def test_beyond_the_memory_copies_go_to_the_spool(tmp_path: Path) -> None:
+    with running_tee(tmp_path, memory_bytes=8 * MIB, spool_bytes=64 * MIB) as tee:
+        sent = [random.Random(seed).randbytes(3 * MIB + seed) for seed in range(6)]
+        for number, data in enumerate(sent, start=1):
+            pass_through(tee, data)
+            # The disk is given the time: how fast it must be is not the subject.
+            until(lambda: tee.status()["memory_bytes"] <= 4 * MIB, "the spool to take its part")
+            assert tee.status()["waiting_for_agent"] == number
+        assert tee.status()["spool_bytes"] > 12 * MIB
+        assert tee.status()["copies_given_up"] == 0
+        agent = tee.agent()
+        places = set()
+        for data in sent:
+            exchange = agent.next()
+            assert exchange.request.incomplete == ""
+            assert agent.bytes(exchange.request) == data
+            places |= {piece.place for piece in exchange.request.pieces}
+            agent.acknowledge(exchange.id)
+        assert places == {"memory", "spool"}
+        until(lambda: tee.status()["spool_bytes"] == tee.status()["memory_bytes"] == 0, "the space")
+    assert [path for path in tmp_path.iterdir() if "spool" in path.name] == []
+
+
+@pytest.mark.parametrize(
+    ("spool_bytes", "statements", "reason"),
+    [(0, "", "memory_full"), (MIB, "", "spool_full"), (64 * MIB, FULL_DISK, "spool_failed")],
+)
+def test_without_room_the_copy_ends_and_the_client_feels_nothing(
+    tmp_path: Path, spool_bytes: int, statements: str, reason: str
+) -> None:
+    with running_tee(tmp_path, statements, memory_bytes=2 * MIB, spool_bytes=spool_bytes) as tee:
+        sent = [random.Random(seed).randbytes(MIB) for seed in range(8)]
+        for data in sent:
+            pass_through(tee, data)
+        status = tee.status()
+        assert status["memory_bytes"] <= 2 * MIB
+        assert status["spool_bytes"] <= spool_bytes
+        assert 0 < status["copies_given_up"] < 8
+        agent = tee.agent()
+        incomplete = []
+        for number, data in enumerate(sent, start=1):
+            exchange = agent.next()
+            assert exchange.id == number
+            assert exchange.request.total_bytes == len(data)
+            copied = agent.bytes(exchange.request)
+            assert copied == data[: len(copied)]
+            assert (len(copied) == len(data)) == (exchange.request.incomplete == "")
+            if exchange.request.incomplete:
+                incomplete.append(exchange.request.incomplete)
+            agent.acknowledge(number)
+        assert reason in incomplete
+        # The oldest ones are kept.
+        assert exchange.request.incomplete
+        assert len(incomplete) == status["copies_given_up"]
+        until(lambda: tee.status()["memory_bytes"] == 0, "the space to be given back")
+        pass_through(tee, sent[0])
+        exchange = agent.next()
+        assert agent.bytes(exchange.request) == sent[0]
+        log = tee.log.read_text()
+        assert log.count("traffic goes on uncaptured") == 1
+        assert log.count("can't be written") == (1 if statements else 0)
+
+
+def test_a_hanging_disk_delays_nobody(tmp_path: Path) -> None:
+    with running_tee(tmp_path, HANGING_DISK, memory_bytes=2 * MIB) as tee:
+        sent = [random.Random(seed).randbytes(MIB) for seed in range(6)]
+        for data in sent:
+            pass_through(tee, data)
+        agent = tee.agent()
+        exchanges = []
+        for _ in sent:
+            exchanges.append(agent.next())
+            copied = agent.bytes(exchanges[-1].request)
+            assert copied == sent[len(exchanges) - 1][: len(copied)]
+            agent.acknowledge(exchanges[-1].id)
+        assert exchanges[0].request.incomplete == ""
+        assert exchanges[-1].request.incomplete == "memory_full"
+        tee.signal()
+        assert tee.wait() == 0
+
+
+def test_only_so_many_exchanges_are_kept(tmp_path: Path) -> None:
+    with running_tee(tmp_path, kept_exchanges=3) as tee:
+        for number in range(5):
+            tee.exchange(b"%d" % number, b"answer")
+        until(lambda: tee.status()["open"] == 0, "the exchanges' end")
+        assert tee.status()["waiting_for_agent"] == 3
+        assert tee.status()["copies_given_up"] == 4
+        agent = tee.agent()
+        assert agent.offered() == [1, 2, 3]
+        agent.acknowledge(1)
+        until(lambda: tee.status()["waiting_for_agent"] == 2, "the acknowledgement")
+        tee.exchange(b"6", b"")
+        assert agent.next().id == 6
+
+
+def test_an_agent_that_reads_slowly_pins_a_part_of_the_memory_only(tmp_path: Path) -> None:
+    with running_tee(tmp_path, memory_bytes=8 * MIB) as tee:
+        agent = tee.agent()
+        for _ in range(12):
+            pass_through(tee, b"x" * MIB)
+            until(lambda: tee.status()["memory_bytes"] <= 4 * MIB, "the spool to take its part")
+        pieces = [piece for exchange in agent.offers() for piece in exchange.request.pieces]
+        assert 0 < sum(piece.length for piece in pieces if piece.place == "memory") <= 2 * MIB
+        assert tee.status()["copies_given_up"] == 0
+
+
+def test_without_a_spool_directory_the_memory_has_to_do(tmp_path: Path) -> None:
+    with running_tee(tmp_path, spool_dir="/nowhere/at/all") as tee:
+        agent = tee.agent()
+        pass_through(tee, b"x" * MIB)
+        assert agent.bytes(agent.next().request) == b"x" * MIB
+        assert "there is no spool" in tee.log.read_text()
