@@ -17,7 +17,7 @@ from capture.images import build_images
 from capture.settings import WORKSPACE, BuildSettings
 from capture.versions import BASE_IMAGE
 from haproxy_config.nodes import Node, NodeError, parse_node
-from haproxy_config.settings import MIRROR_AGENTS
+from haproxy_config.settings import CAPTURE_RESPONSES, MIRROR_AGENTS
 
 _EXAMPLE = """\b
 Example:
@@ -93,6 +93,8 @@ def _several_nodes(flag: str, text: str, default: str) -> Callable[[_Function], 
               help="Debian image to build on; made from Debian's archive when it can't be pulled.")  # fmt: skip
 @click.option("--mirror-agent", type=click.Choice(MIRROR_AGENTS), default="built-in", show_envvar=True,
               help="What mirrors the requests: our agent, or HAProxy's spoa-mirror.")  # fmt: skip
+@click.option("--capture-responses", type=click.Choice(CAPTURE_RESPONSES), default="needed", show_envvar=True,
+              help="Whose answers are captured whatever their length: bulks', scrolls' and the like, or everybody's.")  # fmt: skip
 @click.option("--spoa-mirror-binary", type=click.Path(path_type=Path), show_envvar=True, show_default="none", metavar="FILE",
               help="The spoa-mirror program, with --mirror-agent spoa-mirror.")  # fmt: skip
 @click.option(

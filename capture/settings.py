@@ -42,6 +42,8 @@ class BuildSettings:
     """The Debian image that both are built on."""
     mirror_agent: str = "built-in"
     """``built-in``, or ``spoa-mirror``: HAProxy's own mirror agent, from ``spoa_mirror_binary``."""
+    capture_responses: str = "needed"
+    """``needed`` or ``whole``: see `haproxy_config.settings.ProxySettings`, for both proxies."""
     spoa_mirror_binary: Path | None = None
     """The program that the primary's image carries when it is the mirror agent."""
 
@@ -69,6 +71,7 @@ class BuildSettings:
             mirror_to=self.shadow_haproxy,
             port=self.internal_port,
             mirror_agent=self.mirror_agent,
+            capture_responses=self.capture_responses,
         )
 
     @property
@@ -76,7 +79,12 @@ class BuildSettings:
         """The settings of the proxy in front of the shadow cluster, if there is one."""
         if not self.mirrors:
             return None
-        return ProxySettings(role="shadow", nodes=self.shadow_nodes, port=self.internal_port)
+        return ProxySettings(
+            role="shadow",
+            nodes=self.shadow_nodes,
+            port=self.internal_port,
+            capture_responses=self.capture_responses,
+        )
 
 
 def _check_completeness(settings: BuildSettings) -> None:

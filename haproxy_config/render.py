@@ -65,11 +65,19 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         # HAProxy keeps this part of the buffer free for rewriting headers (its default, made explicit).
         "maxrewrite": _MAXREWRITE,
         "inline_bytes": settings.bufsize - _MAXREWRITE,
+        "node_header": NODE_HEADER,
+        "tee_connect_ms": _TEE_CONNECT_MS,
         **_line_bounds(settings.bufsize),
     }
 
 
 _MAXREWRITE = 1024
+
+NODE_HEADER = "x-cluster-traffic-capture-node"
+"""Between HAProxy's two sections around the tee: which node answered. Clients and nodes never see it; agent/copied.py reads it."""
+
+# How long a request waits for a tee that does not answer.
+_TEE_CONNECT_MS = 150
 
 # HAProxy's longest log line ("len" of the "log" directive).
 _LINE_BYTES = 65535

@@ -41,8 +41,12 @@ _TYPE_NAMES: dict[object, str] = {
 # A field name of HTTP (RFC 9110 5.1).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
+# What a path may be made of (RFC 3986 3.3).
+_PATH_PART = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@%/-]+")
+
 ROLES = ("primary", "shadow")
 MIRROR_AGENTS = ("built-in", "spoa-mirror")
+CAPTURE_RESPONSES = ("needed", "whole")
 
 
 class SettingsError(ValueError):
@@ -105,6 +109,18 @@ class ProxySettings:
     )
     """Headers whose values are not written to the capture log. Empty: everything is written."""
 
+    capture_responses: str = "needed"
+    """``needed``: answers of the requests that ``whole_answers`` names are captured whatever their length, others as far as they fit HAProxy's
+    buffer. ``whole``: all are, and every request takes the way through the tee."""
+    whole_answers: tuple[str, ...] = (
+        "/_bulk",
+        "/_msearch",
+        "/_mget",
+        "/_search/scroll",
+        "/_pit",
+        "/_search/point_in_time",
+    )
+    """Requests whose path has one of these in it have their answers captured whole; so have all with a ``scroll`` parameter."""
     pending_bytes: int = 64 * 1024 * 1024
     """Requests whose answers are awaited: memory for them; beyond it the oldest are ended as unanswered."""
     mirror_connections: int = 64
@@ -190,7 +206,7 @@ def _refuse_slips(environment: Mapping[str, str]) -> None:
 def _convert(variable: str, text: str, kind: object) -> object:
     if isinstance(kind, types.GenericAlias):
         words = text.replace(",", " ").split()
-        return _nodes(words) if Node in typing.get_args(kind) else tuple(word.lower() for word in words)
+        return _nodes(words) if Node in typing.get_args(kind) else tuple(words)
     if kind in (int, float):
         try:
             return int(text) if kind is int else float(text)
@@ -223,7 +239,11 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _check(settings: ProxySettings) -> None:
-    for name, allowed in (("role", ROLES), ("mirror_agent", MIRROR_AGENTS)):
+    for name, allowed in (
+        ("role", ROLES),
+        ("mirror_agent", MIRROR_AGENTS),
+        ("capture_responses", CAPTURE_RESPONSES),
+    ):
         if getattr(settings, name) not in allowed:
             raise SettingsError(
                 f"{name} is '{getattr(settings, name)}'", f"it is one of: {', '.join(allowed)}"
@@ -237,6 +257,11 @@ def _check(settings: ProxySettings) -> None:
     for header in settings.redact_headers:
         if not _TOKEN.fullmatch(header):
             raise SettingsError(f"redact_headers: '{header}' is no header's name", "name headers without ':'")
+    for part in settings.whole_answers:
+        if not _PATH_PART.fullmatch(part):
+            raise SettingsError(
+                f"whole_answers: '{part}' is no part of a path", "name parts of paths, such as /_search"
+            )
     if settings.mirror_agent == "spoa-mirror" and len(settings.mirror_to) > 1:
         raise SettingsError(
             "spoa-mirror sends to one shadow HAProxy only", "name one, or use --mirror-agent built-in"
