@@ -11,14 +11,16 @@ from pathlib import Path
 import uvloop
 
 from agent.app import Agent
-from agent.settings import AgentSettings, SettingsError, load_settings
+from agent.settings import AgentSettings
+from service.readiness import ready_fd
+from service.settings_file import SettingsError, read_settings
 
 
 def main() -> None:
     """Run until told to stop. Exit status 2: the settings can't be used."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="agent: %(levelname)s: %(message)s")
     try:
-        settings = load_settings(Path(sys.argv[1]))
+        settings = read_settings(Path(sys.argv[1]), AgentSettings)
     except (SettingsError, IndexError) as error:
         print(f"agent: {error}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -34,16 +36,7 @@ def main() -> None:
 
 
 async def _serve(settings: AgentSettings, runtime: Path) -> None:
-    await Agent(settings, runtime).run(_ready_fd())
-
-
-def _ready_fd() -> int | None:
-    """The descriptor that s6 waits for a line on (see services/agent/notification-fd)."""
-    try:
-        os.fstat(3)
-    except OSError:
-        return None
-    return 3 if os.environ.get("CAPTURE_NOTIFY") else None
+    await Agent(settings, runtime).run(ready_fd())
 
 
 if __name__ == "__main__":

@@ -1,16 +1,6 @@
-"""The agent's settings, read once at the start from the rendered TOML file."""
+"""The agent's settings (`service.settings_file` reads them)."""
 
-import dataclasses
-import difflib
-import tomllib
-import typing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-
-class SettingsError(ValueError):
-    """The file can't be used; the text says why in one line."""
 
 
 @dataclass(frozen=True)
@@ -34,41 +24,3 @@ class AgentSettings:
     mirror_queue_bytes: int
     mirror_deadline_s: float
     capture_queue_bytes: int
-
-
-def load_settings(path: Path) -> AgentSettings:
-    """Read the settings.
-
-    Raises:
-        SettingsError: the file is missing or no TOML, a name is unknown, missing or of the wrong type.
-    """
-    try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"can't read {path}: {error}") from error
-    kinds = typing.get_type_hints(AgentSettings)
-    for name, value in values.items():
-        if name not in kinds:
-            near = difflib.get_close_matches(name, kinds, n=1)
-            raise SettingsError(
-                f"{path}: unknown setting '{name}'{f', did you mean {near[0]!r}?' if near else ''}"
-            )
-        if not _is(value, kinds[name]):
-            raise SettingsError(f"{path}: '{name}' is {value!r}")
-    missing = [field.name for field in dataclasses.fields(AgentSettings) if field.name not in values]
-    if missing:
-        raise SettingsError(f"{path}: missing: {', '.join(missing)}")
-    read: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return AgentSettings(**read)
-
-
-def _is(value: object, kind: object) -> bool:
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind is str:
-        return isinstance(value, str)
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)

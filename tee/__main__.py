@@ -7,15 +7,17 @@ import resource
 import sys
 from pathlib import Path
 
+from service.readiness import ready_fd
+from service.settings_file import SettingsError, read_settings
 from tee.app import Tee
-from tee.settings import SettingsError, load_settings
+from tee.settings import TeeSettings
 
 
 def main() -> None:
     """Run until told to stop. Exit status 2: the settings can't be used."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="tee: %(levelname)s: %(message)s")
     try:
-        settings = load_settings(Path(sys.argv[1]))
+        settings = read_settings(Path(sys.argv[1]), TeeSettings)
     except (SettingsError, IndexError) as error:
         print(f"tee: {error}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -26,16 +28,7 @@ def main() -> None:
     # Nothing on the hot path makes cycles: the collector would only make clients wait.
     gc.freeze()
     gc.disable()
-    tee.run(_ready_fd())
-
-
-def _ready_fd() -> int | None:
-    """The descriptor that s6 waits for a line on."""
-    try:
-        os.fstat(3)
-    except OSError:
-        return None
-    return 3 if os.environ.get("CAPTURE_NOTIFY") else None
+    tee.run(ready_fd())
 
 
 if __name__ == "__main__":

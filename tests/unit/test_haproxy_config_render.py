@@ -11,11 +11,12 @@ import jinja2
 import pytest
 
 from agent.messages import REQUEST_ARGUMENTS, RESPONSE_ARGUMENTS
-from agent.settings import AgentSettings, load_settings
+from agent.settings import AgentSettings
 from haproxy_config import at_start
 from haproxy_config.nodes import parse_nodes
 from haproxy_config.render import TEMPLATES, haproxy_word, render_files
 from haproxy_config.settings import ProxySettings, SettingsError
+from service.settings_file import read_settings
 from tests.unit.regenerate_golden import GOLDEN, VARIANTS
 
 PRIMARY = VARIANTS["primary_with_mirror"]
@@ -122,7 +123,7 @@ def test_the_agent_reads_its_settings(variant: str, tmp_path: Path) -> None:
     settings = VARIANTS[variant]
     file = tmp_path / "agent.toml"
     file.write_text(render_files(settings)["agent.toml"], "utf-8")
-    read = load_settings(file)
+    read = read_settings(file, AgentSettings)
     built_in = settings.mirror_agent == "built-in"
     assert read.cluster == settings.role
     assert read.mirror_to == (tuple(map(str, settings.mirror_to)) if built_in else ())
@@ -142,7 +143,7 @@ def test_odd_names_reach_the_agent(name: str, tmp_path: Path) -> None:
     settings = dataclasses.replace(PRIMARY, log_path=f"/var/log/{name}.log")
     file = tmp_path / "agent.toml"
     file.write_text(render_files(settings)["agent.toml"], "utf-8")
-    assert load_settings(file).log_path == settings.log_path
+    assert read_settings(file, AgentSettings).log_path == settings.log_path
     assert tomllib.loads(file.read_text("utf-8"))["log_path"] == settings.log_path
 
 
