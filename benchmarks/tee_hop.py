@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tee.greeting import GRANTED
 from tee.handover import Exchange, Frames, decode, encode_acknowledgement
 from tee.reading import receive_hello
 
@@ -36,6 +37,11 @@ _PIECE_BYTES = 64 * 1024
 
 _SIZES = struct.Struct("!QQ")
 
+# HAProxy's; it waits for the answer.
+_GREETING = b"\x04\x01\x00\x01\x7f\x00\x00\x01HAProxy\x00"
+
+_OUTER = "tee.sock"
+
 _SETTINGS = """
 memory_bytes = 268435456
 spool_dir = "{directory}"
@@ -48,7 +54,7 @@ drain_s = 1.0
 def main() -> None:
     """Measure, and print the table."""
     with tempfile.TemporaryDirectory(prefix="tee-hop-") as name, _running(Path(name)) as tee:
-        inner, outer = Path(name, "tee-inner.sock"), Path(name, "tee.sock")
+        inner, outer = Path(name, "tee-inner.sock"), Path(name, _OUTER)
         print("request -> response        direct     tee (medians)   tee's CPU")
         for request, response, count in _SEQUENTIAL:
             direct_s = statistics.median(_one_after_the_other(inner, request, response, count))
@@ -86,7 +92,7 @@ def _running(directory: Path) -> Iterator[int]:
     with subprocess.Popen(
         (sys.executable, "-m", "tee", settings), env=environment, stderr=subprocess.DEVNULL
     ) as tee:
-        while not (directory / "tee.sock").exists():
+        while not (directory / _OUTER).exists():
             time.sleep(0.01)
         others = [
             fork.Process(target=_serve, args=(listener,), daemon=True),
@@ -138,6 +144,10 @@ def _send(end: socket.socket, head: bytes, count: int) -> None:
 def _ask(path: Path, request: int, response: int) -> None:
     with socket.socket(socket.AF_UNIX) as end:
         end.connect(os.fspath(path))
+        if path.name == _OUTER:
+            end.sendall(_GREETING)
+            if end.recv(len(GRANTED)) != GRANTED:
+                raise SystemExit("the tee does not answer the greeting")
         _send(end, _SIZES.pack(request, response), request)
         buffer, count = bytearray(_PIECE_BYTES), 0
         while part := end.recv_into(buffer):

@@ -1,13 +1,17 @@
-"""Accepts HAProxy's connections, and connects each one to the inner frontend."""
+"""Accepts HAProxy's connections, and connects each one that has greeted to the inner frontend."""
 
+import contextlib
 import logging
 import socket
 from collections.abc import Callable
 
 from tee.captured import Copy
 from tee.exchange import OpenExchange
+from tee.greeting import GRANTED
 from tee.kept import Ended, Kept
 from tee.loop import Loop
+from tee.newcomers import Newcomers
+from tee.rarely import is_rare
 from tee.status import Status
 from tee.store import Store
 
@@ -46,6 +50,7 @@ class Acceptor:
         self._paused = False
         self._shortages = 0
         self._spare: socket.socket | None = None
+        self._newcomers = Newcomers(loop, status, self._greeted)
         loop.add(listener.fileno(), self._connecting)
 
     def close(self) -> None:
@@ -53,6 +58,7 @@ class Acceptor:
         self._accept_all()
         self._closed = True
         self._loop.close(self._listener)
+        self._newcomers.close()
 
     def _connecting(self, _events: int) -> None:
         if not self._closed:
@@ -70,12 +76,13 @@ class Acceptor:
             except OSError as error:
                 self._short(error)
                 return
+            outer.setblocking(False)
             inner, self._spare = self._spare, None
-            self._accepted(outer, inner)
+            self._newcomers.add(outer, inner)
 
     def _short(self, error: OSError) -> None:
         self._shortages += 1
-        if _is_rare(self._shortages):
+        if is_rare(self._shortages):
             _LOG.error("a connection can't be accepted now (%d times until now): %s", self._shortages, error)
         if not self._paused:
             self._paused = True
@@ -85,19 +92,22 @@ class Acceptor:
         self._paused = False
         self._connecting(0)
 
-    def _accepted(self, outer: socket.socket, inner: socket.socket) -> None:
+    def _greeted(self, outer: socket.socket, inner: socket.socket) -> None:
         self._status.exchanges += 1
-        outer.setblocking(False)
         try:
             # Never in progress (unix(7)): it is there, or it is not, or its queue is full.
             inner.connect(self._inner)
         except OSError as error:
             self._status.refused += 1
-            if _is_rare(self._status.refused):
+            if is_rare(self._status.refused):
                 _LOG.error("no connection to %s (%d until now): %s", self._inner, self._status.refused, error)
-            outer.close()
+            # Without an answer: HAProxy has sent nothing yet, and turns to the nodes.
+            self._loop.close(outer)
             inner.close()
             return
+        # The socket is empty: it fits. One that has gone is the exchange's business.
+        with contextlib.suppress(OSError):
+            outer.send(GRANTED)
         self._status.open += 1
         copies = (Copy(self._store), Copy(self._store))
         if self._kept.full:
@@ -118,8 +128,3 @@ class Acceptor:
         status.copied_bytes += request.copied_bytes + response.copied_bytes
         self._kept.add(ended)
         self._kept_more()
-
-
-def _is_rare(count: int) -> bool:
-    """1, 2, 4, 8 ...: worth a line in the log."""
-    return count & (count - 1) == 0

@@ -15,10 +15,10 @@ _WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 
 
 class OpenExchange:
-    """From the connection's acceptance to the end of both directions; then ``ended`` is called.
+    """From the connection's greeting to the end of both directions; then ``ended`` is called.
 
     Args:
-        outer: the accepted socket, where the request comes from.
+        outer: the accepted socket, where the request comes from; the loop watches it already.
         inner: the socket to the inner frontend, where the response comes from.
     """
 
@@ -45,7 +45,7 @@ class OpenExchange:
 
     def start(self) -> None:
         """Watch the sockets."""
-        self._loop.add(self._outer.fileno(), self._outer_event)
+        self._loop.take_over(self._outer.fileno(), self._outer_event)
         self._loop.add(self._inner.fileno(), self._inner_event)
 
     def _outer_event(self, events: int) -> None:

@@ -42,6 +42,11 @@ class Loop:
         """Other events from now on; what is the case already is told too."""
         self._epoll.modify(fd, events)
 
+    def take_over(self, fd: int, handler: Handler) -> None:
+        """Another handler from now on; what is the case already is told to it too."""
+        self._handlers[fd] = handler
+        self._epoll.modify(fd, READ)
+
     def close(self, closing: socket.socket) -> None:
         """No more events, and close. Not at once: events of this round must not reach a new socket of the same number."""
         # The kernel forgets what is closed.

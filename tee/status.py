@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 class Status:
     """Counts since the tee's start."""
 
+    not_greeted: int = 0
+    """Connections that were closed because they did not begin with a SOCKS4 request, or not in time."""
     exchanges: int = 0
-    """Connections that were accepted."""
+    """Connections that did."""
     open: int = 0
     """Of these, still open."""
     refused: int = 0

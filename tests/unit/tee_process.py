@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tee.greeting import GRANTED
 from tee.handover import Exchange, Frames, Stream, decode, encode_acknowledgement
 from tee.reading import receive_hello
 
@@ -21,6 +22,9 @@ PATIENCE_S = 20.0
 MIB = 1024 * 1024
 
 ROOT = Path(__file__).parents[2]
+
+GREETING = b"\x04\x01\x00\x01\x7f\x00\x00\x01HAProxy\x00"
+"""HAProxy's (seen: 2.6, 3.0, 3.2), with "socks4 127.0.0.1:1"."""
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -159,7 +163,14 @@ class TeeProcess:
         return outer, self.accept_inner()
 
     def connect_outer(self) -> socket.socket:
-        """HAProxy's end of a new connection."""
+        """HAProxy's end of a new connection, which has greeted."""
+        outer = self.dial()
+        outer.sendall(GREETING)
+        assert read_exactly(outer, len(GRANTED)) == GRANTED
+        return outer
+
+    def dial(self) -> socket.socket:
+        """A new connection, and nothing more."""
         outer = socket.socket(socket.AF_UNIX)
         outer.settimeout(PATIENCE_S)
         outer.connect(os.fspath(self.directory / "tee.sock"))

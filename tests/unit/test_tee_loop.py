@@ -29,6 +29,7 @@ class Rig:
         outer.setblocking(False)
         inner.setblocking(False)
         self.loop = Loop()
+        self.loop.add(outer.fileno(), lambda _events: None)
         self.ended = False
         self.copies = (Copy(FakeRoom(10)), Copy(FakeRoom(10)))
         self.exchange = OpenExchange(1, outer, inner, self.copies, self.loop, self._ended)

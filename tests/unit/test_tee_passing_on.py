@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tee.greeting import GRANTED
 from tests.unit.tee_process import (
+    GREETING,
     MIB,
     TeeProcess,
     read_all,
@@ -194,7 +196,9 @@ def test_a_connection_without_a_byte_is_nothing_to_keep(tee: TeeProcess) -> None
 def test_without_the_inner_frontend_connections_are_closed_at_once(tmp_path: Path) -> None:
     with running_tee(tmp_path) as tee:
         tee.close_inner()
-        with tee.connect_outer() as outer:
+        with tee.dial() as outer:
+            # Before an answer: HAProxy has not sent its request yet.
+            outer.sendall(GREETING)
             assert outer.recv(1) == b""
         assert tee.status()["refused"] == 1
         assert tee.status()["open"] == 0
@@ -204,16 +208,16 @@ def test_without_descriptors_connections_wait(tmp_path: Path) -> None:
     count = 20
     few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))"
     with running_tee(tmp_path, few) as tee:
-        outers = [tee.connect_outer() for _ in range(count)]
+        outers = [tee.dial() for _ in range(count)]
         for number, outer in enumerate(outers):
-            outer.sendall(b"%d" % number)
+            outer.sendall(GREETING + b"%d" % number)
         until(lambda: "can't be accepted now" in tee.log.read_text(), "the descriptors to run out")
         for number, outer in enumerate(outers):
             with outer, tee.accept_inner() as inner:
                 assert inner.recv(10) == b"%d" % number
                 inner.sendall(b"answer %d" % number)
                 inner.close()
-                assert read_all(outer) == b"answer %d" % number
+                assert read_all(outer) == GRANTED + b"answer %d" % number
         until(lambda: tee.status()["open"] == 0, "the exchanges' end")
         assert tee.status()["refused"] == 0
 
