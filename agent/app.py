@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.capture_log import CaptureLog
 from agent.ends import EndsProtocol
+from agent.joining import Copy
 from agent.line_maker import LineMaker
 from agent.mirror import Mirror
 from agent.order import CausalOrder
@@ -23,6 +24,7 @@ from agent.settings import AgentSettings
 from agent.spop.connection import Message
 from agent.spop_server import SpopProtocol
 from agent.status import Status
+from agent.tee_link import TeeLink
 from agent.transactions import Transactions
 from agent.unsent import UnsentFile
 from record.entry import EntryWriter
@@ -34,6 +36,9 @@ _MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 # Longer than `agent.ends` rests between two reads.
 _LAST_READ_S = 0.02
+
+# Longer than the tee waits for acknowledgements when it stops.
+_LAST_COPIES_S = 2.5
 
 
 class Agent:
@@ -50,13 +55,10 @@ class Agent:
         self._status = Status()
         self._order = CausalOrder()
         self._mirror = self._make_mirror() if settings.mirror_to else None
-        self._transactions = Transactions(
-            Proxy(settings.message_bytes, mirrored=settings.cluster == "shadow"),
-            settings.pending_bytes,
-            int(settings.unanswered_s * 1e9),
-        )
+        proxy = Proxy(settings.message_bytes, mirrored=settings.cluster == "shadow")
+        self._transactions = Transactions(proxy, settings.pending_bytes, int(settings.unanswered_s * 1e9))
         submit = self._mirror.submit if self._mirror is not None else None
-        self._pipeline = Pipeline(self._transactions, self._order, submit, self._status)
+        self._pipeline = Pipeline(proxy, self._transactions, self._order, submit, self._status)
         self._log = CaptureLog(
             Path(settings.log_path),
             settings.log_file_bytes,
@@ -65,7 +67,9 @@ class Agent:
         )
         entries = EntryWriter(settings.cluster, frozenset(settings.redact_headers))
         self._lines = LineMaker(self._pipeline.ended, entries, self._log)
-        self._unsent = UnsentFile(Path(f"{settings.log_path}.unsent"))
+        self._unsent = UnsentFile(Path(f"{settings.log_path}.unsent"), settings.mirror_queue_bytes)
+        self._copy_came = asyncio.Event()
+        self._tee = TeeLink(runtime, self._take_copy, self._copy_unreadable)
         self._connections: set[asyncio.Transport] = set()
         self._ring: EndsProtocol | None = None
 
@@ -86,6 +90,7 @@ class Agent:
             await stop.wait()
             # HAProxy has ended, but for what the sockets still hold.
             await asyncio.sleep(_LAST_READ_S)
+            await self._last_copies()
             if self._mirror is not None:
                 await self._mirror.drain(self._settings.drain_s)
         self._end()
@@ -107,11 +112,16 @@ class Agent:
             ),
             await asyncio.start_unix_server(self._tell_status, self._fresh("status.sock")),
         ]
-        ticks = loop.create_task(self._tick(), name="tick")
+        tasks = [
+            loop.create_task(self._tick(), name="tick"),
+            loop.create_task(self._tee.run(), name="tee-link"),
+            loop.create_task(self._tee.watch(), name="tee-watch"),
+        ]
         try:
             yield
         finally:
-            ticks.cancel()
+            for task in tasks:
+                task.cancel()
             for server in servers:
                 server.close()
             for connection in list(self._connections):
@@ -119,9 +129,7 @@ class Agent:
 
     def _end(self) -> None:
         """What is open is written down as it is, what is not mirrored is kept for the next agent."""
-        for transaction in self._transactions.abandon():
-            self._pipeline.finish(transaction)
-        self._pipeline.count()
+        self._pipeline.abandon()
         if self._mirror is not None:
             self._unsent.keep(self._mirror.close())
         self._lines.finish()
@@ -164,6 +172,22 @@ class Agent:
         self._pipeline.ends(lines, now_ns, now_us)
         self._go_on()
 
+    def _take_copy(self, copy: Copy) -> None:
+        self._pipeline.copy(copy, time.monotonic_ns())
+        self._copy_came.set()
+        self._go_on()
+
+    def _copy_unreadable(self) -> None:
+        self._status.copies_unreadable += 1
+
+    async def _last_copies(self) -> None:
+        """The tee is stopping too, and hands over what it has."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_COPIES_S):
+                while self._pipeline.awaits_copies:
+                    self._copy_came.clear()
+                    await self._copy_came.wait()
+
     def _go_on(self) -> None:
         if self._mirror is not None:
             self._mirror.dispatch()
@@ -195,6 +219,7 @@ class Agent:
             "cluster": self._settings.cluster,
             **self._status.as_dict(),
             "ring_connected": int(self._ring_connected),
+            "tee_connected": int(self._tee.connected),
             "ring_behind": int(self._ring is not None and self._ring.behind),
             "captured": self._log.written,
             "capture_dropped": self._log.dropped,

@@ -10,6 +10,9 @@ from agent.addresses import pack_address, pack_ip
 from agent.parts import Proxy, put_request, put_response
 from record.transaction import Transaction
 
+# How HAProxy names the tee among its servers.
+TEE = b"tee"
+
 # In the order of the template, and of the script.
 END_FIELDS = (
     b"id",
@@ -48,6 +51,7 @@ UNANSWERED_FIELDS = (
     b"url",
     b"request_headers",
     b"request_body",
+    b"through_tee",
 )
 
 # The identifier in the news of a request that HAProxy could not even read, and refused with a 400.
@@ -75,6 +79,8 @@ class End:
             ValueError: a number is none, or base64 is none.
         """
         fields = self._fields
+        if fields[14] == TEE:
+            transaction.through_tee = True
         if not transaction.request_headers:
             self._fill_request(transaction, proxy)
         if not transaction.answered_us:
@@ -83,6 +89,9 @@ class End:
         if not transaction.completion:
             transaction.completion = _number(fields[10])
         transaction.timers = fields[4]
+        if transaction.through_tee:
+            # Until the copy is there.
+            transaction.request_whole = transaction.response_whole = False
         if fields[2][:1] in (b"S", b"s"):
             # The node broke off what HAProxy had begun to pass on.
             transaction.response_whole = False
@@ -97,7 +106,7 @@ class End:
 
     def _fill_response(self, transaction: Transaction, proxy: Proxy) -> None:
         fields = self._fields
-        if fields[20] == _NOTHING:
+        if fields[20] == _NOTHING and not (fields[14] == TEE and fields[13] != _NOTHING):
             return
         transaction.answered_us = _number(fields[13])
         transaction.response_version = fields[16]
@@ -122,10 +131,13 @@ class Unanswered:
         Raises:
             ValueError: a number is none, or base64 is none.
         """
-        _, _, client, version, method, known, received, arrived, url, block, body = self._fields
+        _, _, client, version, method, known, received, arrived, url, block, body, tee = self._fields
         _fill_from_line(
             transaction, client, version, method, known, received, arrived, url, block, body, proxy
         )
+        if tee != _NOTHING:
+            transaction.through_tee = True
+            transaction.request_whole = False
 
 
 def parse_line(line: bytes) -> End | Unanswered | None:

@@ -5,6 +5,7 @@ import functools
 import heapq
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from agent.mirror_connection import Job, MirrorConnection
@@ -92,13 +93,20 @@ class Mirror:
         """Requests that are queued or under way."""
         return len(self._queue) + len(self._busy)
 
-    def submit(self, transaction: Transaction, completion: int) -> bool:
-        """Queue a request that the primary has answered as its ``completion``-th (0: not at all); False when the queue is full."""
+    def submit(
+        self, transaction: Transaction, completion: int, done: Callable[[], None] | None = None
+    ) -> bool:
+        """Queue a request that the primary has answered as its ``completion``-th (0: not at all); False when the queue is full.
+
+        ``done`` is called when a queued request's body is needed no longer.
+        """
         job = Job(
             mirrored_request(transaction),
             transaction.method == b"HEAD",
             transaction.earlier_completions,
             completion,
+            transaction.request_wire,
+            done,
         )
         if self._queued_bytes + len(job.message) > self._queue_bytes:
             self._status.mirror_dropped += 1
@@ -183,6 +191,8 @@ class Mirror:
     def _done(self, job: Job) -> None:
         self._queued_bytes -= len(job.message)
         self._order.finish(job.completion)
+        if job.done is not None:
+            job.done()
         self.dispatch()
         if self._drained is not None and not self._drained.done() and not self.waiting:
             self._drained.set_result(None)

@@ -1,9 +1,15 @@
 """One keep-alive connection to the shadow: one request at a time, its answer read to the end and thrown away."""
 
 import asyncio
+import logging
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 import httptools
+
+from record.wire_body import WireBody
+
+_LOG = logging.getLogger(__name__)
 
 # RFC 9110 9.2.2
 _IDEMPOTENT = (b"GET ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"TRACE ")
@@ -13,16 +19,20 @@ class Job:
     """A request for the shadow.
 
     Args:
-        message: the whole request.
+        message: the whole request, or all of it but the body.
         head: its answer has no body, whatever its headers say.
         earlier_completions: what the shadow must have finished before this may start (T of `agent.order`).
         completion: the number that the shadow's progress is told with; 0: none.
+        body: what comes behind the message.
+        done: to be called when the body is needed no longer.
     """
 
     __slots__ = (
         "attempts",
+        "body",
         "completion",
         "deadline",
+        "done",
         "earlier_completions",
         "head",
         "idempotent",
@@ -30,8 +40,18 @@ class Job:
         "position",
     )
 
-    def __init__(self, message: bytes, head: bool, earlier_completions: int, completion: int) -> None:
+    def __init__(
+        self,
+        message: bytes,
+        head: bool,
+        earlier_completions: int,
+        completion: int,
+        body: WireBody | None = None,
+        done: Callable[[], None] | None = None,
+    ) -> None:
         self.message = message
+        self.body = body
+        self.done = done
         self.head = head
         self.earlier_completions = earlier_completions
         self.completion = completion
@@ -65,6 +85,8 @@ class MirrorConnection:
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._served = False
+        self._rest: Iterator[bytes] | None = None
+        self._paused = False
         self._reset()
 
     def _reset(self) -> None:
@@ -79,6 +101,28 @@ class MirrorConnection:
         self._reset()
         self.job = job
         cast("asyncio.Transport", self._transport).write(job.message)
+        if job.body is not None:
+            self._rest = job.body.framed()
+            self._send_rest()
+
+    def _send_rest(self) -> None:
+        """Send the next part of the body, as long as the shadow takes it; others have their turn between two parts."""
+        rest = self._rest
+        if rest is None or self._paused:
+            return
+        try:
+            part = next(rest, None)
+        except OSError as error:
+            _LOG.error("a large request can't be mirrored, its copy can't be read: %s", error)
+            self.abort()
+            return
+        if part is None:
+            self._rest = None
+            return
+        cast("asyncio.Transport", self._transport).write(part)
+        # Set by the writing.
+        if not self._paused:
+            asyncio.get_running_loop().call_soon(self._send_rest)
 
     def abort(self) -> None:
         """Close at once."""
@@ -112,10 +156,13 @@ class MirrorConnection:
         """Asyncio's: the connection is to be closed."""
 
     def pause_writing(self) -> None:
-        """Asyncio's. One request at a time: there is nothing to hold back."""
+        """Asyncio's: the shadow is slower than the copy is read."""
+        self._paused = True
 
     def resume_writing(self) -> None:
         """Asyncio's."""
+        self._paused = False
+        self._send_rest()
 
     def on_headers_complete(self) -> None:
         """The parser would wait for the body that a HEAD's answer announces but does not have, and offers no way to say so."""
@@ -133,7 +180,9 @@ class MirrorConnection:
     def _end_answer(self, job: Job) -> None:
         self.job = None
         self._served = True
-        reusable = self._reusable
+        # An answer before the end of the request: the rest of it is no request.
+        reusable = self._reusable and self._rest is None
+        self._rest = None
         if self._bodiless:
             self._parser = httptools.HttpResponseParser(self)
         if not reusable:
@@ -143,6 +192,7 @@ class MirrorConnection:
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's."""
         job, self.job = self.job, None
+        self._rest = None
         if job is not None and self._until_close and exc is None:
             self._owner.answered(self, job, reusable=False)
             job = None

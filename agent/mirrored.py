@@ -25,10 +25,18 @@ _HOP_BY_HOP = frozenset(
 
 
 def mirrored_request(transaction: Transaction) -> bytes:
-    """The whole message: request line, headers, body. Always HTTP/1.1, as HAProxy itself sends it to a node."""
+    """The whole message: request line, headers, body. Always HTTP/1.1, as HAProxy itself sends it to a node.
+
+    Without the body where ``request_wire`` has that: as it passed, it is to be sent next.
+    """
     headers, chunked, sized = _end_to_end(transaction.request_headers)
     body = transaction.request_body
-    if body and not sized and not chunked:
+    wire = transaction.request_wire
+    if wire is not None:
+        if wire.chunked and not chunked:
+            headers += b"transfer-encoding: chunked\r\n"
+        body, chunked = b"", False
+    elif body and not sized and not chunked:
         # HTTP/2 needs neither field; HAProxy too sends such a body chunked.
         headers, chunked = headers + b"transfer-encoding: chunked\r\n", True
     if chunked:

@@ -5,9 +5,12 @@ import re
 from collections import deque
 from collections.abc import Callable
 
-from agent.lines import NO_ID, End, parse_line
+from agent.joining import Copy, Joining
+from agent.lines import NO_ID, TEE, End, parse_line
 from agent.messages import Request, Response, parse_message
 from agent.order import CausalOrder
+from agent.parts import Proxy
+from agent.put_copied import put_copied
 from agent.spop.connection import Message
 from agent.spop.errors import SpopError
 from agent.status import Status
@@ -24,24 +27,29 @@ _SILENT_NS = 10**9
 # How long the order waits for HAProxy's news of a completion whose number is known to be given.
 _PATIENCE_NS = 2 * 10**9
 
-SubmitToShadow = Callable[[Transaction, int], bool]
+SubmitToShadow = Callable[[Transaction, int, Callable[[], None] | None], bool]
+"""Takes a request, the number of its completion, and what to call when its body is needed no longer."""
 
 
 class Pipeline:
     """Takes events, gives ended transactions to ``ended`` and requests to ``submit``.
 
     Args:
+        proxy: the HAProxy that tells of them.
         submit: queues a request for the shadow; None when nothing is mirrored.
     """
 
     def __init__(
         self,
+        proxy: Proxy,
         transactions: Transactions,
         order: CausalOrder,
         submit: SubmitToShadow | None,
         status: Status,
     ) -> None:
+        self._proxy = proxy
         self._transactions = transactions
+        self._joining = Joining()
         self._order = order
         self._submit = submit
         self._status = status
@@ -82,7 +90,11 @@ class Pipeline:
         """End what is overdue; to be called about once a second."""
         self._bound(now_ns)
         for transaction in self._transactions.silent(now_ns - _SILENT_NS):
+            self._ended(transaction, now_ns)
+        for transaction in self._joining.overdue(now_ns):
             self.finish(transaction)
+        for copy in self._joining.unclaimed_copies(now_ns):
+            self._unclaimed(copy, now_ns)
         if self._order.give_up_missing(now_ns, _PATIENCE_NS):
             self._status.order_given_up = self._order.missing
         self.count()
@@ -91,6 +103,25 @@ class Pipeline:
         """Bring the counters up to date that the joining keeps."""
         self._status.lost_ends = self._transactions.lost
         self._status.orphan_answers = self._transactions.orphans
+        self._status.copies_missing = self._joining.missing
+        self._status.copies_unclaimed = self._joining.unclaimed
+
+    @property
+    def awaits_copies(self) -> bool:
+        """Transactions have ended whose copies the tee has not handed over yet."""
+        return len(self._joining) > 0
+
+    def copy(self, copy: Copy, now_ns: int) -> None:
+        """The tee has handed over what passed in an exchange."""
+        transaction = self._joining.copy(copy, now_ns)
+        if transaction is not None:
+            self._join(transaction, copy)
+
+    def abandon(self) -> None:
+        """The agent stops: what is open ends as it is."""
+        for transaction in (*self._transactions.abandon(), *self._joining.abandon()):
+            self.finish(transaction)
+        self.count()
 
     def _bound(self, now_ns: int) -> None:
         for transaction in self._transactions.overdue(now_ns):
@@ -104,7 +135,39 @@ class Pipeline:
             self._status.passed_unacknowledged += 1
         transaction = self._transactions.end(end, now_ns, now_us)
         if transaction is not None:
+            self._ended(transaction, now_ns)
+
+    def _ended(self, transaction: Transaction, now_ns: int) -> None:
+        """HAProxy is done with a transaction."""
+        if not transaction.through_tee:
             self.finish(transaction)
+            return
+        copy = self._joining.end(transaction, now_ns)
+        if copy is not None:
+            self._join(transaction, copy)
+
+    def _join(self, transaction: Transaction, copy: Copy) -> None:
+        try:
+            kept = put_copied(transaction, copy.copied, self._proxy)
+        except OSError as error:
+            _LOG.error("a copy can't be read: %s", error)
+            self._status.copies_unreadable += 1
+            kept = False
+        self._status.copied += 1
+        if not kept:
+            copy.lease.release()
+            self.finish(transaction)
+            return
+        transaction.finished = copy.lease.release
+        self.finish(transaction, copy)
+
+    def _unclaimed(self, copy: Copy, now_ns: int) -> None:
+        """HAProxy's line was lost: an agent that was killed had it, or the ring was full."""
+        transaction = Transaction(copy.copied.id)
+        transaction.opened_ns = now_ns
+        transaction.arrived_us = copy.copied.last_us
+        transaction.termination = LOST
+        self._join(transaction, copy)
 
     def _no_news(self, line: bytes) -> None:
         """HAProxy's own messages go to the ring too: servers up and down, and how many lines it had no room for."""
@@ -132,10 +195,10 @@ class Pipeline:
 
     def _response(self, event: Response) -> None:
         transaction = self._transactions.response(event)
-        if transaction is not None:
-            self._mirror(transaction)
+        if transaction is not None and transaction.server != TEE:
+            self._mirror(transaction, None)
 
-    def _mirror(self, transaction: Transaction) -> None:
+    def _mirror(self, transaction: Transaction, copy: Copy | None) -> None:
         """The primary is done with the request: now the shadow may have it."""
         if self._submit is None:
             return
@@ -145,20 +208,34 @@ class Pipeline:
             self._status.not_mirrored_unseen += 1
             self._order.finish(completion)
         elif not transaction.request_whole:
-            transaction.mirror = "not sent: the request did not fit the proxy's buffer"
+            transaction.mirror = (
+                "not sent: the request is not whole"
+                if transaction.through_tee
+                else "not sent: the request did not fit the proxy's buffer"
+            )
             self._status.not_mirrored_truncated += 1
             self._order.finish(completion)
-        elif self._submit(transaction, completion):
-            transaction.mirror = ""
         else:
-            transaction.mirror = "not sent: the queue for the shadow is full"
+            done = None
+            if copy is not None and transaction.request_wire is not None:
+                copy.lease.hold()
+                done = copy.lease.release
+            if self._submit(transaction, completion, done):
+                transaction.mirror = ""
+            else:
+                transaction.mirror = "not sent: the queue for the shadow is full"
+                if done is not None:
+                    done()
 
-    def finish(self, transaction: Transaction) -> None:
-        """A transaction has ended: mirror it if that is still to be decided, and let it be captured."""
+    def finish(self, transaction: Transaction, copy: Copy | None = None) -> None:
+        """A transaction has ended: mirror it if that is still to be decided, and let it be captured.
+
+        ``copy``: what it reads its bodies from.
+        """
         if self._submit is not None and transaction.mirror is None:
             self._place(transaction)
             if reached_a_node(transaction):
-                self._mirror(transaction)
+                self._mirror(transaction, copy)
             else:
                 lost = transaction.termination == LOST
                 transaction.mirror = (

@@ -16,7 +16,7 @@ class Status:
     mirror_dropped: int = 0
     """Requests that were not mirrored because the queue was full."""
     not_mirrored_truncated: int = 0
-    """Requests that were not mirrored because they did not fit HAProxy's buffer."""
+    """Requests that were not mirrored because they are not whole: the client broke off, or the tee was away and they did not fit HAProxy's buffer."""
     not_mirrored_unseen: int = 0
     """Requests that were not mirrored because they passed while the agent was away or busy."""
     not_mirrored_unanswered: int = 0
@@ -30,6 +30,14 @@ class Status:
     """Transactions that HAProxy had no room left for while the agent was away or too slow (``ring_bytes``)."""
     order_given_up: int = 0
     """Completions whose news did not come within 2 s: requests that came after them were mirrored without waiting for them."""
+    copied: int = 0
+    """Transactions that the tee's copies were joined to."""
+    copies_missing: int = 0
+    """Transactions through the tee whose copies never came: their content is not in the record, and they were not mirrored."""
+    copies_unclaimed: int = 0
+    """Copies of which HAProxy told nothing within ten minutes: an agent that was killed had read the line."""
+    copies_unreadable: int = 0
+    """Copies that could not be read."""
     lost_ends: int = 0
     """Transactions whose end HAProxy never told."""
     orphan_answers: int = 0

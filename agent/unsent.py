@@ -4,7 +4,7 @@ import base64
 import bisect
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.mirror_connection import Job
@@ -13,10 +13,15 @@ _LOG = logging.getLogger(__name__)
 
 
 class UnsentFile:
-    """The file, beside the capture log. What can't be read or written is said, and the agent goes on."""
+    """The file, beside the capture log. What can't be read or written is said, and the agent goes on.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        max_bytes: of requests that are kept, at most: the next agent has them in memory.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
+        self._max_bytes = max_bytes
 
     def take(self) -> list[Job]:
         """What the agent before this one left, and remove the file."""
@@ -35,30 +40,49 @@ class UnsentFile:
         """Write what is left for the next agent."""
         if not jobs:
             return
+        kept = _that_fit(jobs, self._max_bytes)
+        if len(kept) < len(jobs):
+            _LOG.error(
+                "%d requests are not mirrored: all would be over %d bytes",
+                len(jobs) - len(kept),
+                self._max_bytes,
+            )
         try:
-            self._path.write_bytes(dump_jobs(jobs))
+            with self._path.open("wb") as file:
+                file.writelines(dump_jobs(kept))
         except OSError as error:
-            _LOG.error("%d requests are not mirrored and can't be kept: %s", len(jobs), error)
+            _LOG.error("%d requests are not mirrored and can't be kept: %s", len(kept), error)
         else:
             _LOG.warning(
-                "%d requests are not mirrored yet, kept for the next start: %s", len(jobs), self._path
+                "%d requests are not mirrored yet, kept for the next start: %s", len(kept), self._path
             )
 
 
-def dump_jobs(jobs: Iterable[Job]) -> bytes:
-    """One line of JSON for each job, in their order."""
-    lines = [
-        json.dumps(
-            {
-                "position": job.position,
-                "earlierCompletions": job.earlier_completions,
-                "head": job.head,
-                "message": base64.b64encode(job.message).decode("ascii"),
-            }
-        )
-        for job in jobs
-    ]
-    return "".join(f"{line}\n" for line in lines).encode()
+def dump_jobs(jobs: Iterable[Job]) -> Iterator[bytes]:
+    """One line of JSON for each job, in their order.
+
+    Raises:
+        OSError: a body can't be read.
+    """
+    for job in jobs:
+        body = b"" if job.body is None else b"".join(job.body.framed())
+        values = {
+            "position": job.position,
+            "earlierCompletions": job.earlier_completions,
+            "head": job.head,
+            "message": base64.b64encode(job.message + body).decode("ascii"),
+        }
+        yield f"{json.dumps(values)}\n".encode()
+
+
+def _that_fit(jobs: Iterable[Job], max_bytes: int) -> list[Job]:
+    kept = []
+    for job in jobs:
+        max_bytes -= len(job.message) + (0 if job.body is None else job.body.framed_bytes)
+        if max_bytes < 0:
+            break
+        kept.append(job)
+    return kept
 
 
 def load_jobs(text: bytes) -> list[Job]:

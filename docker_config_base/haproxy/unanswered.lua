@@ -27,5 +27,6 @@ core.register_action("tell_unanswered", { "tcp-res" }, function(txn)
         base64("url"),
         base64("request_headers"),
         base64("request_body"),
+        field(txn:get_var("txn.through_tee")),
     }, " "))
 end, 0)

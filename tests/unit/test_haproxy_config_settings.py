@@ -166,7 +166,7 @@ def test_a_whole_number_will_do_for_a_fraction() -> None:
             "CAPTURE_REDACT_HEADERS",
             "Authorization, X-Secret",
             "redact_headers",
-            ("authorization", "x-secret"),
+            ("Authorization", "X-Secret"),
         ),
         ("CAPTURE_REDACT_HEADERS", "", "redact_headers", ()),
     ],

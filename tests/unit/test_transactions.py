@@ -231,6 +231,7 @@ def unanswered(identifier: bytes, **changes: bytes) -> Unanswered:
         "url": b64(b"/i/_doc"),
         "request_headers": b64(b"content-length: 2\r\n\r\n"),
         "request_body": b64(b"{}"),
+        "through_tee": b"-",
     }
     assert [name.encode() for name in fields] == list(UNANSWERED_FIELDS)
     parsed = parse_line(b" ".join((fields | changes).values()))

@@ -22,7 +22,7 @@ def test_each_request_still_waits_for_the_same_ones(rows: list[tuple[bytes, bool
         Job(message, head, min(earlier, completion - 1), completion)
         for completion, (message, head, earlier, _) in sorted(by_completion.items())
     ]
-    loaded = load_jobs(dump_jobs(jobs))
+    loaded = load_jobs(b"".join(dump_jobs(jobs)))
     assert [(job.message, job.head) for job in loaded] == [(job.message, job.head) for job in jobs]
     assert [job.completion for job in loaded] == list(range(1, len(jobs) + 1))
     for before, after in zip(jobs, loaded, strict=True):
@@ -33,14 +33,14 @@ def test_each_request_still_waits_for_the_same_ones(rows: list[tuple[bytes, bool
 
 
 def test_the_file_is_taken_once(tmp_path: Path) -> None:
-    file = UnsentFile(tmp_path / "unsent")
+    file = UnsentFile(tmp_path / "unsent", 1 << 20)
     file.keep([Job(b"GET / HTTP/1.1\r\n\r\n", False, 4, 7)])
     assert [job.message for job in file.take()] == [b"GET / HTTP/1.1\r\n\r\n"]
     assert file.take() == []
 
 
 def test_nothing_left_makes_no_file(tmp_path: Path) -> None:
-    UnsentFile(tmp_path / "unsent").keep([])
+    UnsentFile(tmp_path / "unsent", 1 << 20).keep([])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -48,5 +48,5 @@ def test_nothing_left_makes_no_file(tmp_path: Path) -> None:
 def test_a_damaged_file_stops_nobody(tmp_path: Path, text: bytes, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "unsent").write_bytes(text)
     with caplog.at_level(logging.ERROR):
-        assert UnsentFile(tmp_path / "unsent").take() == []
+        assert UnsentFile(tmp_path / "unsent", 1 << 20).take() == []
     assert "can't be mirrored" in caplog.text

@@ -1,0 +1,176 @@
+"""An exchange that the tee has handed over, read as the request and the answer that it is."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from agent.copied_body import Chunks, CopiedBody
+from agent.proxy_header import parse_proxy_header
+from record.headers import Headers, parse_headers
+from tee.handover import Exchange, Stream
+
+NODE_HEADER: Final = b"x-cluster-traffic-capture-node"
+"""Said by HAProxy's inner section (``templates/haproxy.cfg.j2``): the node, its address, the termination state."""
+
+# HAProxy's buffer holds a whole head; more than its largest is no head.
+_MAX_HEAD_BYTES = 16 * 1024 * 1024
+
+_CLOSE = b"connection: close\r\n"
+_BODILESS = frozenset((204, 304))
+_ANSWERED = b"--"
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedMessage:
+    """A request or an answer."""
+
+    start_line: bytes
+    headers: bytes
+    """As HAProxy shows them: names in lower case, each line ended by CRLF, an empty one last."""
+    body: CopiedBody
+
+    @property
+    def announced_bytes(self) -> int:
+        """The body's announced length; of a chunked one what had come."""
+        announced = parse_headers(self.headers).content_length
+        return max(self.body.wire_bytes, announced or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Who answered, as the inner section knows it."""
+
+    name: bytes
+    address: bytes
+    """As HAProxy writes it."""
+    termination: bytes
+    """``--``: the node's own answer; otherwise why HAProxy made one."""
+
+    @property
+    def answered(self) -> bool:
+        """The answer is the node's."""
+        return self.termination == _ANSWERED
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """One exchange."""
+
+    id: bytes
+    """HAProxy's ``unique-id`` of the transaction; empty: a health check."""
+    request: CopiedMessage | None
+    """None: not even its head is there."""
+    response: CopiedMessage | None
+    node: Node | None
+    last_us: int
+    """When the last byte passed, microseconds since 1970."""
+
+
+def read_copied(exchange: Exchange, chunks_of: Callable[[Stream], Chunks]) -> Copied:
+    """Read the heads, and the frames of chunked bodies.
+
+    Raises:
+        ValueError: the exchange is none of HAProxy's.
+        OSError: the copy can't be read.
+    """
+    chunks = chunks_of(exchange.request)
+    proxy_header = parse_proxy_header(next(chunks(), b""))
+    last_us = max(exchange.request.last_us, exchange.response.last_us)
+    if not proxy_header.identifier:
+        return Copied(b"", None, None, None, last_us)
+    request = _message(chunks, proxy_header.length, exchange.request, response_to=None)
+    method = request.start_line.partition(b" ")[0] if request is not None else b""
+    response = _final_response(chunks_of(exchange.response), exchange.response, method)
+    node = None
+    if response is not None:
+        response, node = _take_node(response)
+    return Copied(proxy_header.identifier, request, response, node, last_us)
+
+
+def _final_response(chunks: Chunks, stream: Stream, method: bytes) -> CopiedMessage | None:
+    """The answer behind interim ones (RFC 9110 15.2)."""
+    start = 0
+    while True:
+        message = _message(chunks, start, stream, response_to=method)
+        if message is None:
+            return None
+        status = message.start_line.split(b" ")[1:2]
+        if status and status[0].startswith(b"1") and status[0] != b"101":
+            start = message.body.start
+            continue
+        return message
+
+
+def _message(
+    chunks: Chunks, start: int, stream: Stream, *, response_to: bytes | None
+) -> CopiedMessage | None:
+    head = _head(chunks, start)
+    if head is None:
+        return None
+    start_line, _, block = head.partition(b"\r\n")
+    headers = parse_headers(block)
+    begin = start + len(head)
+    length = stream.copied_bytes - begin
+    if response_to is None:
+        body = _request_body(chunks, begin, length, headers)
+    else:
+        body = _response_body(chunks, begin, length, headers, start_line, response_to, stream)
+    return CopiedMessage(start_line, _without_close(block), body)
+
+
+def _request_body(chunks: Chunks, begin: int, length: int, headers: Headers) -> CopiedBody:
+    announced = None if headers.chunked else headers.content_length or 0
+    return CopiedBody(chunks, begin, length, announced, chunked=headers.chunked, ended=False)
+
+
+def _response_body(
+    chunks: Chunks,
+    begin: int,
+    length: int,
+    headers: Headers,
+    start_line: bytes,
+    method: bytes,
+    stream: Stream,
+) -> CopiedBody:
+    status = int(start_line[9:12]) if start_line[9:12].isdigit() else 0
+    if method == b"HEAD" or status in _BODILESS:
+        return CopiedBody(chunks, begin, 0, 0, chunked=False, ended=True)
+    return CopiedBody(
+        chunks,
+        begin,
+        length,
+        headers.content_length,
+        chunked=headers.chunked,
+        ended=stream.ending == "end" and not stream.incomplete,
+    )
+
+
+def _head(chunks: Chunks, start: int) -> bytes | None:
+    """The start line and the field lines from ``start`` on, with the empty line; None: it has no end."""
+    data = b""
+    for chunk in chunks():
+        data += chunk
+        end = data.find(b"\r\n\r\n", start)
+        if end >= 0:
+            return data[start : end + 4]
+        if len(data) - start > _MAX_HEAD_BYTES:
+            return None
+    return None
+
+
+def _take_node(response: CopiedMessage) -> tuple[CopiedMessage, Node | None]:
+    lines = response.headers.split(b"\r\n")
+    said = [line for line in lines if line.startswith(NODE_HEADER + b":")]
+    if not said:
+        return response, None
+    block = b"\r\n".join(line for line in lines if line not in said)
+    words = said[-1].partition(b":")[2].split()
+    name, address, termination = list(itertools.islice(itertools.chain(words, itertools.repeat(b"")), 3))
+    return CopiedMessage(response.start_line, block, response.body), Node(name, address, termination)
+
+
+def _without_close(block: bytes) -> bytes:
+    """A header block without what HAProxy adds where a connection has one exchange only."""
+    start = block.rfind(_CLOSE)
+    return block[:start] + block[start + len(_CLOSE) :] if start >= 0 else block

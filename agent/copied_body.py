@@ -1,0 +1,99 @@
+"""The body of a message that the tee has copied, read from the copy whenever somebody wants it."""
+
+from collections.abc import Callable, Iterator
+
+import httptools
+
+Chunks = Callable[[], Iterator[bytes]]
+"""Gives the bytes of a copy, in parts of at most 1 MiB."""
+
+# Any message with a chunked body: the parser need not know the real one, whose method it may never have heard of.
+_HEAD = b"POST / HTTP/1.1\r\nhost: _\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class CopiedBody:
+    """A `record.long_body.LongBody` and a `record.wire_body.WireBody`.
+
+    Args:
+        copy: the message that it is a part of.
+        start: where it begins there, in bytes.
+        length: of its bytes there; ``announced``: of all that its sender meant to send, None when that was not said.
+        chunked: it is in chunks, and read once to see where they end.
+        ended: without a length: its sender has come to its end.
+    """
+
+    def __init__(
+        self, copy: Chunks, start: int, length: int, announced: int | None, *, chunked: bool, ended: bool
+    ) -> None:
+        self._copy = copy
+        self.start = start
+        self.chunked = chunked
+        self.framed_bytes = length
+        self.wire_bytes = length
+        """Without transfer coding."""
+        self.whole = ended
+        """Nothing is missing."""
+        if chunked:
+            dechunker = _Dechunker()
+            self.wire_bytes = sum(map(len, dechunker.run(self.framed())))
+            self.whole = dechunker.complete
+        elif announced is not None:
+            self.framed_bytes = self.wire_bytes = min(length, announced)
+            self.whole = length >= announced
+
+    def framed(self) -> Iterator[bytes]:
+        """The bytes as they passed, in parts of at most 1 MiB.
+
+        Raises:
+            OSError: the copy can't be read.
+        """
+        skip, left = self.start, self.framed_bytes
+        for chunk in self._copy():
+            if skip >= len(chunk):
+                skip -= len(chunk)
+                continue
+            part = chunk[skip : skip + left]
+            skip = 0
+            left -= len(part)
+            if part:
+                yield part
+            if not left:
+                return
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes without transfer coding, in parts of at most 1 MiB.
+
+        Raises:
+            OSError: the copy can't be read.
+        """
+        return _Dechunker().run(self.framed()) if self.chunked else self.framed()
+
+
+class _Dechunker:
+    """Undoes the chunked coding (RFC 9112 7.1); ``on_...`` are httptools' callbacks."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(_HEAD)
+        self._parts: list[bytes] = []
+        self.complete = False
+
+    def run(self, framed: Iterator[bytes]) -> Iterator[bytes]:
+        """The bytes inside; they end where the coding is broken."""
+        for data in framed:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserError:
+                self.complete = False
+                yield from self._parts
+                return
+            parts, self._parts = self._parts, []
+            yield from parts
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a chunk."""
+        self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """The last chunk, and the trailers, have ended."""
+        self.complete = True

@@ -1,0 +1,217 @@
+"""The agent's connection to the tee: takes exchanges, acknowledges them, and ends a tee that no longer does anything."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.copied import Copied, read_copied
+from agent.joining import Copy
+from agent.lease import Lease
+from tee.handover import Exchange, Frames, HandoverError, decode, encode_acknowledgement
+from tee.reading import Areas, receive_hello
+
+_LOG = logging.getLogger(__name__)
+
+_AGAIN_S = 0.2
+_READ_BYTES = 256 * 1024
+
+# Reading a larger copy may take longer than others like to wait.
+_AT_ONCE_BYTES = 1024 * 1024
+
+# A tee that leaves so many questions in a row unanswered, each for so long, is frozen; its clients would wait for ever. Not after the first one:
+# it may be the agent that stood still.
+_QUESTIONS = 3
+_ANSWER_S = 2.0
+_LOOK_EVERY_S = 1.0
+
+
+class TeeLink:
+    """Connects again and again; ``take`` gets what the tee hands over, on the event loop.
+
+    Args:
+        runtime: directory of ``tee-agent.sock`` and ``tee-status.sock``.
+        failed: counts what can't be read.
+    """
+
+    def __init__(self, runtime: Path, take: Callable[[Copy], None], failed: Callable[[], None]) -> None:
+        self._path = os.fspath(runtime / "tee-agent.sock")
+        self._status_path = os.fspath(runtime / "tee-status.sock")
+        self._take = take
+        self._failed = failed
+        self._loop = asyncio.get_running_loop()
+        self._started_us = 0
+        # Exchanges of that tee that are not acknowledged yet: after a lost connection they are offered again.
+        self._open: set[int] = set()
+        self._writer: asyncio.StreamWriter | None = None
+        self._acknowledgements: list[int] = []
+        self._pid = 0
+        self._reading: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """There is a tee."""
+        return self._writer is not None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._serve()
+            except (OSError, HandoverError, TimeoutError) as error:
+                _LOG.debug("the tee: %s", error)
+            await asyncio.sleep(_AGAIN_S)
+
+    async def watch(self) -> None:
+        """End a frozen tee, so that the supervisor starts another one. Until cancelled."""
+        unanswered = asked = 0
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            if self._pid != asked:
+                unanswered, asked = 0, self._pid
+            if not asked:
+                continue
+            unanswered = 0 if await self._answers() else unanswered + 1
+            if unanswered == _QUESTIONS and asked == self._pid:
+                _LOG.error("the tee is frozen: it is ended, and so are the requests that it has")
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(asked, signal.SIGKILL)
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._ask()
+        except TimeoutError:
+            return False
+        except OSError as error:
+            # It has ended, or is about to start.
+            _LOG.debug("the tee's status: %s", error)
+        return True
+
+    async def _ask(self) -> None:
+        reader, writer = await asyncio.open_unix_connection(self._status_path)
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    async def _serve(self) -> None:
+        with socket.socket(socket.AF_UNIX) as tee:
+            tee.setblocking(False)
+            await self._loop.sock_connect(tee, self._path)
+            await _readable(self._loop, tee)
+            hello, areas = receive_hello(tee)
+            if hello.started_us != self._started_us:
+                self._started_us = hello.started_us
+                self._open.clear()
+            self._pid = _peer(tee)
+            reader, writer = await asyncio.open_unix_connection(sock=tee.dup())
+        self._writer = writer
+        self._acknowledgements.clear()
+        _LOG.info("the tee is connected")
+        frames = Frames()
+        source = _Source(areas)
+        try:
+            while data := await reader.read(_READ_BYTES):
+                for payload in frames.feed(data):
+                    exchange = decode_exchange(payload)
+                    if exchange.id not in self._open:
+                        self._open.add(exchange.id)
+                        self._read(exchange, source)
+        finally:
+            self._writer, self._pid = None, 0
+            writer.close()
+        _LOG.warning("the tee has gone")
+
+    def _read(self, exchange: Exchange, source: "_Source") -> None:
+        if exchange.request.copied_bytes + exchange.response.copied_bytes <= _AT_ONCE_BYTES:
+            self._took(exchange, source, _read(exchange, source))
+            return
+        task = self._loop.create_task(self._read_apart(exchange, source), name=f"read-copy-{exchange.id}")
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _read_apart(self, exchange: Exchange, source: "_Source") -> None:
+        self._took(exchange, source, await self._loop.run_in_executor(None, _read, exchange, source))
+
+    def _took(self, exchange: Exchange, source: "_Source", copied: Copied | None) -> None:
+        started_us = self._started_us
+
+        def released() -> None:
+            self._loop.call_soon_threadsafe(self._acknowledge, started_us, exchange.id, source)
+
+        lease = Lease(released)
+        if copied is None:
+            self._failed()
+            lease.release()
+        elif not copied.id:
+            lease.release()
+        else:
+            self._take(Copy(copied, lease))
+
+    def _acknowledge(self, started_us: int, number: int, _source: "_Source") -> None:
+        if started_us != self._started_us:
+            return
+        self._open.discard(number)
+        if self._writer is None:
+            return
+        if not self._acknowledgements:
+            self._loop.call_soon(self._send_acknowledgements)
+        self._acknowledgements.append(number)
+
+    def _send_acknowledgements(self) -> None:
+        numbers, self._acknowledgements = self._acknowledgements, []
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(b"".join(encode_acknowledgement(number) for number in numbers))
+
+
+class _Source:
+    """A tee's areas; closed when no copy in them is needed any more."""
+
+    def __init__(self, areas: Areas) -> None:
+        self.areas = areas
+
+    def __del__(self) -> None:
+        self.areas.close()
+
+
+def _read(exchange: Exchange, source: _Source) -> Copied | None:
+    """None: it can't be read."""
+    try:
+        return read_copied(exchange, lambda stream: lambda: source.areas.chunks(stream))
+    except (OSError, ValueError, HandoverError) as error:
+        _LOG.error("exchange %d of the tee can't be read: %s", exchange.id, error)
+        return None
+
+
+def decode_exchange(payload: bytes) -> Exchange:
+    """What a frame behind the hello offers.
+
+    Raises:
+        HandoverError: it is no exchange.
+    """
+    message = decode(payload)
+    if not isinstance(message, Exchange):
+        raise HandoverError("a second hello")
+    return message
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    ready = asyncio.Event()
+    loop.add_reader(connection, ready.set)
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            await ready.wait()
+    finally:
+        loop.remove_reader(connection)
+
+
+def _peer(connection: socket.socket) -> int:
+    """The process at the other end (SO_PEERCRED, unix(7))."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[0])
