@@ -162,7 +162,7 @@ def test_no_setting_is_without_effect() -> None:
 
 
 def test_names_are_resolved_and_addresses_are_not() -> None:
-    section = render_files(PRIMARY)["haproxy.cfg"].partition("listen clients")[2].partition("\n\nbackend ")[0]
+    section = render_files(PRIMARY)["haproxy.cfg"].partition("listen clients")[2].partition("\nbackend ")[0]
     servers = [line.split() for line in section.splitlines() if line.startswith("    server node")]
     assert [words[1:] for words in servers] == [
         ["node1", "es-1.example:9200", "resolvers", "system"],
