@@ -25,9 +25,9 @@ from tee.store import Store
 _LOG = logging.getLogger(__name__)
 
 # Exchanges that the agent has before it must acknowledge one.
-_OFFERED = 512
+_OFFERED = 4096
 
-# How long a stopping tee waits for an agent's acknowledgements.
+# How long a stopping tee takes to tell the agent of what it has.
 _HANDOVER_S = 2.0
 
 _TICK_S = 1.0
@@ -51,7 +51,7 @@ class Tee:
         self._memory = Memory(settings.memory_bytes)
         self._spool = _spool(settings)
         self._store = Store(self._memory, settings.memory_bytes, self._spool, self._status)
-        self._kept = Kept(settings.kept_exchanges, _OFFERED, settings.memory_bytes // 4)
+        self._kept = Kept(settings.kept_exchanges, _OFFERED, settings.memory_bytes // 2)
         self._offering = Offering(
             self._loop,
             listen(runtime / "tee-agent.sock", 16),
@@ -90,11 +90,13 @@ class Tee:
         _LOG.info("stopped: %s", json.dumps(self._counters()))
 
     def _drain(self) -> None:
-        """No new connections; those that are open may end, and then the agent may take what is kept."""
+        """No new connections; those that are open may end, and then the agent is told of all that is kept: it has the memory and the file too."""
         self._acceptor.close()
         self._round_while(lambda: self._status.open > 0, self._settings.drain_s)
-        self._round_while(lambda: len(self._kept) > 0 and self._offering.connected, _HANDOVER_S)
-        if self._status.open or len(self._kept):
+        self._kept.offer_all()
+        self._offering.schedule()
+        self._round_while(lambda: self._offering.connected and not self._offering.all_offered, _HANDOVER_S)
+        if self._status.open or not self._offering.all_offered:
             _LOG.error(
                 "%d exchanges are broken off, %d were not read by the agent",
                 self._status.open,
@@ -128,6 +130,8 @@ class Tee:
 
     def _spool_written(self, _events: int) -> None:
         self._store.moved()
+        self._kept.reconsider()
+        self._offering.schedule()
 
     def _acknowledged(self, ended: Ended) -> None:
         self._status.handed_over += 1

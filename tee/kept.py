@@ -1,5 +1,6 @@
 """Ended exchanges that the agent has not acknowledged, in the order of their end. No I/O."""
 
+import sys
 from collections import deque
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ class Kept:
             return None
         size = self._waiting[0].memory_bytes
         if self._offered and self._offered_bytes + size > self._offered_bytes_bound:
-            # Until one of those is acknowledged: measuring a huge one takes its time.
+            # Until one of those is acknowledged, or this one moved: measuring a huge one takes its time.
             self._too_much = True
             return None
         ended = self._waiting.popleft()
@@ -80,6 +81,21 @@ class Kept:
         self._offered_bytes -= size
         self._too_much = False
         return ended
+
+    @property
+    def waiting(self) -> int:
+        """How many have not been offered."""
+        return len(self._waiting)
+
+    def offer_all(self) -> None:
+        """The tee stops: nothing will be moved or used again, so there is nothing to wait for."""
+        self._offered_bound = sys.maxsize
+        self._offered_bytes_bound = sys.maxsize
+        self._too_much = False
+
+    def reconsider(self) -> None:
+        """What could not be offered may take less memory by now: it was moved to the spool."""
+        self._too_much = False
 
     def start_over(self) -> None:
         """There is another agent: what is not acknowledged is offered again, in the old order."""

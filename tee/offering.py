@@ -55,6 +55,11 @@ class Offering:
         """There is an agent."""
         return self._agent is not None
 
+    @property
+    def all_offered(self) -> bool:
+        """The agent has been told of everything that is kept."""
+        return self._agent is not None and not self._kept.waiting and not self._unsent
+
     def schedule(self) -> None:
         """Have more offered within 5 ms."""
         if not self._scheduled:

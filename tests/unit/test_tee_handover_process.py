@@ -164,13 +164,14 @@ def test_a_frozen_agent_delays_nobody_and_misses_nothing(tee: TeeProcess) -> Non
     assert tee.status()["memory_bytes"] == 0
 
 
-def test_only_so_many_are_offered_before_one_is_acknowledged(tee: TeeProcess) -> None:
-    agent = tee.agent()
-    for _ in range(520):
-        tee.exchange(b"x", b"")
-    assert agent.offered() == list(range(1, 513))
-    agent.acknowledge(5, 6)
-    assert agent.offered() == [513, 514]
+def test_only_so_many_are_offered_before_one_is_acknowledged(tmp_path: Path) -> None:
+    with running_tee(tmp_path, kept_exchanges=5000) as tee:
+        agent = tee.agent()
+        for _ in range(4100):
+            tee.exchange(b"x", b"")
+        assert agent.offered() == list(range(1, 4097))
+        agent.acknowledge(5, 6)
+        assert agent.offered() == [4097, 4098]
 
 
 def test_the_agent_is_still_told_when_a_client_hangs(tee: TeeProcess) -> None:
