@@ -1,4 +1,4 @@
-"""Renders the files of one proxy from the templates: both HAProxy's and the agent's configuration."""
+"""Renders the files of one proxy from the templates: HAProxy's configuration, the agent's and the tee's."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
     )
     environment.filters["word"] = haproxy_word
     environment.filters["toml"] = _toml
-    names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml"]
+    names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml", "tee.toml"]
     if settings.mirror_agent == "spoa-mirror" and settings.mirror_to:
         names += ["mirror.spoe.cfg", "spoa-mirror.env"]
     values = _values(settings)
@@ -66,10 +66,15 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "maxrewrite": _MAXREWRITE,
         "inline_bytes": settings.bufsize - _MAXREWRITE,
         **_line_bounds(settings.bufsize),
+        "tee_spool_dir": settings.spool_dir or str(Path(settings.log_path).parent),
+        "kept_exchanges": _KEPT_EXCHANGES,
     }
 
 
 _MAXREWRITE = 1024
+
+# Each takes a few KB of the tee's own, whatever its copies take.
+_KEPT_EXCHANGES = 10_000
 
 # HAProxy's longest log line ("len" of the "log" directive).
 _LINE_BYTES = 65535
