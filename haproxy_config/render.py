@@ -1,4 +1,4 @@
-"""Renders the files of one proxy from the templates: both HAProxy's and the agent's configuration."""
+"""Renders the files of one proxy from the templates: HAProxy's configuration, the agent's and the tee's."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
     )
     environment.filters["word"] = haproxy_word
     environment.filters["toml"] = _toml
-    names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml"]
+    names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml", "tee.toml"]
     if settings.mirror_agent == "spoa-mirror" and settings.mirror_to:
         names += ["mirror.spoe.cfg", "spoa-mirror.env"]
     values = _values(settings)
@@ -68,6 +68,8 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "node_header": NODE_HEADER,
         "tee_connect_ms": _TEE_CONNECT_MS,
         **_line_bounds(settings.bufsize),
+        "tee_spool_dir": settings.spool_dir or str(Path(settings.log_path).parent),
+        "kept_exchanges": _KEPT_EXCHANGES,
     }
 
 
@@ -78,6 +80,9 @@ NODE_HEADER = "x-cluster-traffic-capture-node"
 
 # How long a request waits for a tee that does not answer.
 _TEE_CONNECT_MS = 150
+
+# Each takes a few KB of the tee's own, whatever its copies take.
+_KEPT_EXCHANGES = 10_000
 
 # HAProxy's longest log line ("len" of the "log" directive).
 _LINE_BYTES = 65535

@@ -132,6 +132,13 @@ class ProxySettings:
     capture_queue_bytes: int = 256 * 1024 * 1024
     """Lines waiting to be written: memory for them; beyond it lines are dropped, and counted."""
 
+    tee_memory_bytes: int = 128 * 1024 * 1024
+    """Copies of what passed through the tee, waiting for the agent: memory for them; from half of it on they move to the spool."""
+    spool_bytes: int = 2 * 1024 * 1024 * 1024
+    """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool."""
+    spool_dir: str = ""
+    """Directory of the spool file, which has no name in it; empty: the capture log's."""
+
     def __post_init__(self) -> None:
         _check(self)
 
@@ -254,6 +261,10 @@ def _check(settings: ProxySettings) -> None:
         raise SettingsError(f"log_path is not absolute: '{settings.log_path}'", "write it as /DIRECTORY/FILE")
     if not settings.log_path.isprintable():
         raise SettingsError(f"log_path is no name: {settings.log_path!r}", "use printable characters")
+    if settings.spool_dir and not settings.spool_dir.startswith("/"):
+        raise SettingsError(f"spool_dir is not absolute: '{settings.spool_dir}'", "write it as /DIRECTORY")
+    if not settings.spool_dir.isprintable():
+        raise SettingsError(f"spool_dir is no name: {settings.spool_dir!r}", "use printable characters")
     for header in settings.redact_headers:
         if not _TOKEN.fullmatch(header):
             raise SettingsError(f"redact_headers: '{header}' is no header's name", "name headers without ':'")
@@ -313,4 +324,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("mirror_queue_bytes", 1 << 20, 1 << 36),
     ("mirror_deadline_s", 0.1, 86_400),
     ("capture_queue_bytes", 1 << 20, 1 << 36),
+    ("tee_memory_bytes", 1 << 20, 1 << 36),
+    ("spool_bytes", 0, 1 << 44),
 )

@@ -52,6 +52,9 @@ VARIANTS = {
         mirror_queue_bytes=3 * 1024 * 1024,
         mirror_deadline_s=1.5,
         capture_queue_bytes=4 * 1024 * 1024,
+        tee_memory_bytes=5 * 1024 * 1024,
+        spool_bytes=6 * 1024 * 1024,
+        spool_dir="/spool",
     ),
 }
 

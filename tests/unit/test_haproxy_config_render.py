@@ -17,6 +17,7 @@ from haproxy_config.nodes import parse_nodes
 from haproxy_config.render import TEMPLATES, haproxy_word, render_files
 from haproxy_config.settings import ProxySettings, SettingsError
 from service.settings_file import read_settings
+from tee.settings import TeeSettings
 from tests.unit.regenerate_golden import GOLDEN, VARIANTS
 
 PRIMARY = VARIANTS["primary_with_mirror"]
@@ -145,6 +146,34 @@ def test_odd_names_reach_the_agent(name: str, tmp_path: Path) -> None:
     file.write_text(render_files(settings)["agent.toml"], "utf-8")
     assert read_settings(file, AgentSettings).log_path == settings.log_path
     assert tomllib.loads(file.read_text("utf-8"))["log_path"] == settings.log_path
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_tee_reads_its_settings(variant: str, tmp_path: Path) -> None:
+    settings = VARIANTS[variant]
+    file = tmp_path / "tee.toml"
+    file.write_text(render_files(settings)["tee.toml"], "utf-8")
+    read = read_settings(file, TeeSettings)
+    assert read.memory_bytes == settings.tee_memory_bytes
+    assert (read.spool_bytes, read.drain_s) == (settings.spool_bytes, settings.drain_s)
+    assert read.kept_exchanges == 10_000
+
+
+@pytest.mark.parametrize(
+    ("log_path", "spool_dir", "expected"),
+    [
+        ("/var/log/haproxy-traffic.log", "", "/var/log"),
+        ("/x.log", "", "/"),
+        ("/var/log/haproxy-traffic.log", '/spool "1"', '/spool "1"'),
+    ],
+)
+def test_the_spool_lies_beside_the_log_unless_told_otherwise(
+    tmp_path: Path, log_path: str, spool_dir: str, expected: str
+) -> None:
+    file = tmp_path / "tee.toml"
+    settings = dataclasses.replace(PRIMARY, log_path=log_path, spool_dir=spool_dir)
+    file.write_text(render_files(settings)["tee.toml"], "utf-8")
+    assert read_settings(file, TeeSettings).spool_dir == expected
 
 
 def test_no_setting_is_without_effect() -> None:

@@ -48,6 +48,7 @@ def refused(**changes: Any) -> SettingsError:
         ("mirror_queue_bytes", 1 << 20, 1 << 36),
         ("mirror_deadline_s", 0.1, 86_400),
         ("capture_queue_bytes", 1 << 20, 1 << 36),
+        ("tee_memory_bytes", 1 << 20, 1 << 36),
     ],
 )
 def test_ranges(field: str, low: float, high: float) -> None:
@@ -56,6 +57,12 @@ def test_ranges(field: str, low: float, high: float) -> None:
         assert getattr(changed(**{field: value}), field) == value
     for value in (low - step, high + step, 0, -1, float("nan"), float("inf")):
         assert field in str(refused(**{field: value}))
+
+
+def test_the_spool_can_be_left_out() -> None:
+    assert changed(spool_bytes=0).spool_bytes == 0
+    for value in (-1, (1 << 44) + 1):
+        assert "spool_bytes" in str(refused(spool_bytes=value))
 
 
 def test_every_number_has_a_range() -> None:
@@ -74,6 +81,8 @@ def test_every_number_has_a_range() -> None:
         ({"log_path": "/var/log/"}, "log_path is not absolute"),
         ({"log_path": "/var/log/a\nb"}, "log_path is no name"),
         ({"log_path": "/var/log/\udc80"}, "log_path is no name"),
+        ({"spool_dir": "spool"}, "spool_dir is not absolute"),
+        ({"spool_dir": "/a\nb"}, "spool_dir is no name"),
         ({"redact_headers": ("cookie:",)}, "redact_headers: 'cookie:'"),
         ({"redact_headers": ("",)}, "redact_headers: ''"),
         ({"log_total_bytes": 1 << 28}, "log_total_bytes is 268435456, log_file_bytes 268435456"),
@@ -169,6 +178,9 @@ def test_a_whole_number_will_do_for_a_fraction() -> None:
             ("Authorization", "X-Secret"),
         ),
         ("CAPTURE_REDACT_HEADERS", "", "redact_headers", ()),
+        ("CAPTURE_TEE_MEMORY_BYTES", "1048576", "tee_memory_bytes", 1048576),
+        ("CAPTURE_SPOOL_BYTES", "0", "spool_bytes", 0),
+        ("CAPTURE_SPOOL_DIR", "/spool", "spool_dir", "/spool"),
     ],
 )
 def test_environment(variable: str, text: str, field: str, value: object) -> None:
