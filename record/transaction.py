@@ -1,5 +1,9 @@
 """One transaction: a client's request and what became of it. Plain data, filled in as the events arrive."""
 
+from collections.abc import Callable
+
+from record.long_body import LongBody
+
 
 class Transaction:
     """A request, its answer and its end.
@@ -18,6 +22,7 @@ class Transaction:
         "client_port",
         "completion",
         "earlier_completions",
+        "finished",
         "id",
         "method",
         "mirror",
@@ -27,11 +32,13 @@ class Transaction:
         "request_body",
         "request_body_bytes",
         "request_headers",
+        "request_long",
         "request_version",
         "request_whole",
         "response_body",
         "response_body_bytes",
         "response_headers",
+        "response_long",
         "response_version",
         "response_whole",
         "server",
@@ -42,7 +49,7 @@ class Transaction:
         "url",
     )
 
-    def __init__(self, identifier: bytes) -> None:
+    def __init__(self, identifier: bytes) -> None:  # noqa: PLR0915 - no logic, only fields
         self.id: bytes = identifier
         """HAProxy's unique-id of it."""
         self.capture_id: bytes = identifier
@@ -57,6 +64,8 @@ class Transaction:
         self.request_body_bytes: int = 0
         """The body's announced length; of a chunked one what had arrived."""
         self.request_whole: bool = False
+        self.request_long: LongBody | None = None
+        """The body where it is not held in memory; ``request_body`` is empty then."""
         self.received_us: int = 0
         """HAProxy's clock when it had the request's headers; 0 when unknown."""
         self.client: bytes = b""
@@ -74,6 +83,8 @@ class Transaction:
         self.response_body: bytes = b""
         self.response_body_bytes: int = 0
         self.response_whole: bool = False
+        self.response_long: LongBody | None = None
+        """As ``request_long``."""
         self.timers: bytes = b""
         """HAProxy's ``%TR/%Tw/%Tc/%Tr`` (and ``/%Ta`` where the end is known), ms, -1 for a step that was not reached."""
         self.server: bytes = b""
@@ -94,6 +105,13 @@ class Transaction:
         """The answer's number among all that HAProxy had, from 1 on; 0: there was none."""
         self.mirror: str | None = None
         """None: this proxy does not mirror. Empty: queued for the shadow. Else why it was not."""
+        self.finished: Callable[[], None] | None = None
+        """To be called once, on any thread, when the line is in the log or has been dropped."""
+
+    @property
+    def has_long_body(self) -> bool:
+        """Whether a body must be read from where it is."""
+        return self.request_long is not None or self.response_long is not None
 
     @property
     def held_bytes(self) -> int:

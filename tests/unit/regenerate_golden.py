@@ -50,6 +50,8 @@ VARIANTS = {
         mirror_queue_bytes=3 * 1024 * 1024,
         mirror_deadline_s=1.5,
         capture_queue_bytes=4 * 1024 * 1024,
+        body_bytes=1024 * 1024,
+        prefix_bytes=4096,
     ),
 }
 
