@@ -3,13 +3,15 @@
 import contextlib
 import functools
 import logging
-import os
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
+from agent.log_file import AbandonedError, LogFile
 from agent.rotated_files import RotatedFiles
 
 _LOG = logging.getLogger(__name__)
@@ -23,10 +25,44 @@ _SAY_DROPPED_S = 60.0
 _LOTS_AT_ONCE = 16
 _WRITE_BYTES = 1 << 20
 
-# There may be secrets in the bodies.
-_MODE = 0o640
+# A long line is given up when so much of the time for closing is over: the rest is for taking it back.
+_LONG_LINES_SHARE = 0.75
 
-_STOP: list[bytes] = []
+Finished = Callable[[], None]
+"""Told, on any thread, when a line is in the log or has been dropped."""
+
+
+class LongLine(Protocol):
+    """A line that is not in memory."""
+
+    @property
+    def wire_bytes(self) -> int:
+        """About how much is read to make it."""
+
+    def parts(self) -> Iterator[bytes]:
+        """The line with its line end, from the start at each call.
+
+        Raises:
+            OSError: what it is made from can't be read.
+        """
+
+    def without_bodies(self) -> bytes:
+        """The line without what makes it long."""
+
+    def finished(self) -> None:
+        """To be called once, on any thread, when the line is in the log or has been dropped."""
+
+
+class _Lot(NamedTuple):
+    lines: list[bytes]
+    finished: Sequence[Finished]
+
+
+class _UnreadableError(Exception):
+    """What a long line is made from can't be read."""
+
+
+_STOP = _Lot([], ())
 
 
 class CaptureLog:
@@ -36,27 +72,29 @@ class CaptureLog:
         path: the file; its directory must be writable.
         file_bytes: it is rotated before it would grow beyond this (a single line that is larger has a file of its own).
         total_bytes: the oldest files are removed so that all together stay under this.
-        queue_bytes: memory for lines that wait for the disk; beyond it lines are dropped, and counted.
+        queue_bytes: memory for lines that wait for the disk; beyond it lines are dropped, and counted. Also what long lines may
+            hold elsewhere while they wait: when it is more, the next ones are written without their bodies, and counted.
     """
 
     def __init__(self, path: Path, file_bytes: int, total_bytes: int, queue_bytes: int) -> None:
-        self._path = path
         self._file_bytes = file_bytes
         self._queue_bytes = queue_bytes
         self._rotated = RotatedFiles(path, file_bytes, total_bytes)
-        self._queue: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+        self._file = LogFile(path, file_bytes, self._rotated)
+        self._queue: queue.SimpleQueue[_Lot | LongLine] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._queued = 0
+        self._queued_long = 0
         self._said_dropped_s = -_SAY_DROPPED_S
-        self._file: int | None = None
-        self._size = 0
-        self._torn = False
         self.written = 0
         """Lines that are in the file."""
         self.dropped = 0
         """Lines that are not: the queue was full, or the disk refused until the end."""
+        self.bodies_dropped = 0
+        """Lines that were made without their long bodies: too many waited for the disk, or the bodies could not be read."""
         self._thread = threading.Thread(target=self._run, name="capture-log", daemon=True)
         self._stopping = threading.Event()
+        self._long_lines_until_s = math.inf
 
     def start(self) -> None:
         """Start writing; a line or a rotation that another run left half done is put right first."""
@@ -68,8 +106,18 @@ class CaptureLog:
         """Memory of the lines that wait."""
         return self._queued
 
-    def append(self, lines: list[bytes]) -> None:
-        """Queue lines, in their order; of those that do not fit any more the last ones are dropped."""
+    @property
+    def queued_long_bytes(self) -> int:
+        """What the long lines that wait hold elsewhere."""
+        return self._queued_long
+
+    def append(self, lines: list[bytes], finished: Sequence[Finished] = ()) -> None:
+        """Queue lines, in their order; of those that do not fit any more the last ones are dropped.
+
+        Args:
+            lines: whole ones.
+            finished: called once each, on any thread, when all lines are in the log or have been dropped.
+        """
         size = sum(map(len, lines))
         with self._lock:
             room = 0 if self._stopping.is_set() else self._queue_bytes - self._queued
@@ -79,17 +127,49 @@ class CaptureLog:
                 lines = kept
             self._queued += size
         if lines:
-            self._queue.put(lines)
+            self._queue.put(_Lot(lines, finished))
+        else:
+            _tell(finished)
+
+    def append_long(self, line: LongLine) -> None:
+        """Queue a long line; without its bodies when too many wait."""
+        with self._lock:
+            behind = self._queued_long > self._queue_bytes
+            stopping = self._stopping.is_set()
+            if stopping:
+                self._drop(1)
+            elif behind:
+                self.bodies_dropped += 1
+            else:
+                self._queued_long += line.wire_bytes
+        if stopping:
+            _tell((line.finished,))
+        elif behind:
+            self._append_without_bodies(line)
+        else:
+            self._queue.put(line)
 
     def close(self, timeout_s: float) -> None:
         """Write what is queued, and compress nothing more. Returns after ``timeout_s`` seconds at most."""
+        self._long_lines_until_s = time.monotonic() + timeout_s * _LONG_LINES_SHARE
         self._stopping.set()
         self._rotated.stop()
         self._queue.put(_STOP)
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        if self._queued:
-            _LOG.error("the capture log ends without the last %d bytes", self._queued)
+        if self._queued or self._queued_long:
+            left = self._queued + self._queued_long
+            _LOG.error("the capture log ends without the last %d bytes", left)
+
+    def _append_without_bodies(self, line: LongLine) -> None:
+        try:
+            short = [line.without_bodies()]
+        except Exception:  # noqa: BLE001 - a defect, if there is one, costs this line and not all that come after it
+            _LOG.exception("a line can't be made")
+            short = []
+            with self._lock:
+                self._drop(1)
+        self.append(short, (line.finished,))
 
     def _drop(self, count: int) -> None:
         """Count lines that won't be written; to be called under the lock."""
@@ -102,47 +182,103 @@ class CaptureLog:
     def _run(self) -> None:
         stop = False
         while not stop:
-            lots = [self._queue.get()]
+            taken = [self._queue.get()]
             with contextlib.suppress(queue.Empty):
-                while len(lots) < _LOTS_AT_ONCE:
-                    lots.append(self._queue.get_nowait())
-            stop = any(lot is _STOP for lot in lots)
-            self._write_or_drop([line for lot in lots for line in lot])
-        self._close_file()
+                while len(taken) < _LOTS_AT_ONCE:
+                    taken.append(self._queue.get_nowait())
+            stop = any(one is _STOP for one in taken)
+            lots: list[_Lot] = []
+            for one in taken:
+                if isinstance(one, _Lot):
+                    lots.append(one)
+                else:
+                    self._write_lots(lots)
+                    lots = []
+                    self._write_long_or_drop(one)
+            self._write_lots(lots)
+        self._file.close()
+
+    def _write_lots(self, lots: list[_Lot]) -> None:
+        lines = [line for lot in lots for line in lot.lines]
+        if lines:
+            self._write_or_drop(lines)
+        _tell([finished for lot in lots for finished in lot.finished])
 
     def _write_or_drop(self, lines: list[bytes]) -> None:
-        before = self.written
-        try:
+        with self._counted(len(lines)):
             self._write(lines)
-        except Exception:  # noqa: BLE001 - a defect, if there is one, costs these lines and not all that come after them
-            _LOG.exception("the capture log can't be written")
-            self._close_file()
         with self._lock:
             self._queued -= sum(map(len, lines))
-            missing = len(lines) - (self.written - before)
-            if missing:
+
+    def _write_long_or_drop(self, line: LongLine) -> None:
+        try:
+            with self._counted(1):
+                try:
+                    self._write_long(line)
+                except _UnreadableError as error:
+                    _LOG.error("a body can't be read, its line is written without it: %s", error)
+                    with self._lock:
+                        self.bodies_dropped += 1
+                    self._write([line.without_bodies()])
+                except AbandonedError:
+                    _LOG.error("the agent stops before a long line is written")
+        finally:
+            with self._lock:
+                self._queued_long -= line.wire_bytes
+            _tell((line.finished,))
+
+    @contextlib.contextmanager
+    def _counted(self, count: int) -> Iterator[None]:
+        """Count those of ``count`` lines as dropped that are not written inside."""
+        before = self.written
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - a defect, if there is one, costs these lines and not all that come after them
+            _LOG.exception("the capture log can't be written")
+            self._file.close()
+        missing = count - (self.written - before)
+        if missing:
+            with self._lock:
                 self._drop(missing)
 
     def _write(self, lines: list[bytes]) -> None:
         start = 0
         while start < len(lines):
-            if not self._persist(self._open):
+            if not self._persist(self._file.open):
                 return
             # Whole lines only, up to the file's bound.
-            end, size = start, 0
+            before, end, size = self._file.size, start, 0
             while end < len(lines) and size < _WRITE_BYTES:
-                grown = self._size + size + len(lines[end])
-                if grown > self._file_bytes and self._size + size > 0:
+                grown = before + size + len(lines[end])
+                if grown > self._file_bytes and before + size > 0:
                     break
                 size += len(lines[end])
                 end += 1
             step = (
-                functools.partial(self._append, b"".join(lines[start:end])) if end > start else self._rotate
+                functools.partial(self._file.append, b"".join(lines[start:end]))
+                if end > start
+                else self._file.rotate
             )
             if not self._persist(step):
                 return
             self.written += end - start
             start = end
+
+    def _write_long(self, line: LongLine) -> None:
+        fits: list[bool] = []
+
+        def append() -> None:
+            fits.append(self._file.append_parts(_readable(line), self._is_time))
+
+        while self._persist(append):
+            if fits[-1]:
+                self.written += 1
+                return
+            if not self._persist(self._file.rotate):
+                return
+
+    def _is_time(self) -> bool:
+        return time.monotonic() < self._long_lines_until_s
 
     def _persist(self, step: Callable[[], None]) -> bool:
         """Do one step on the disk, again and again while the disk refuses; False when the agent stops meanwhile."""
@@ -161,53 +297,21 @@ class CaptureLog:
                     _LOG.warning("the capture log is written again")
                 return True
 
-    def _open(self) -> None:
-        """Have the file open and its size known, with nothing but whole lines in it."""
-        if self._file is None:
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            file = os.open(self._path, flags, _MODE)
-            try:
-                # A line that an earlier run did not finish was never counted as written.
-                size = _end_of_lines(file, os.fstat(file).st_size)
-                os.ftruncate(file, size)
-            except OSError:
-                os.close(file)
-                raise
-            self._file, self._size, self._torn = file, size, False
-        elif self._torn:
-            os.ftruncate(self._file, self._size)
-            self._torn = False
-        else:
-            # Not what was written: somebody may have emptied the file.
-            self._size = os.fstat(self._file).st_size
 
-    def _append(self, chunk: bytes) -> None:
-        """Write whole lines, all or none of them: the next try must double nothing."""
-        self._open()
-        assert self._file is not None
-        rest = memoryview(chunk)
-        self._torn = True
+def _readable(line: LongLine) -> Iterator[bytes]:
+    """Its parts; an error of reading what they are made from is none of the log's disk."""
+    try:
+        yield from line.parts()
+    except OSError as error:
+        raise _UnreadableError(str(error)) from error
+
+
+def _tell(finished: Sequence[Finished]) -> None:
+    for one in finished:
         try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._open()
-            raise
-        self._torn = False
-        self._size += len(chunk)
-
-    def _rotate(self) -> None:
-        self._rotated.take()
-        self._close_file()
-
-    def _close_file(self) -> None:
-        file, self._file, self._size = self._file, None, 0
-        if file is not None:
-            try:
-                os.close(file)
-            except OSError as error:
-                _LOG.error("the capture log's last lines may be lost: %s", error)
+            one()
+        except Exception:  # noqa: BLE001 - a defect of theirs must not end the writing
+            _LOG.exception("the end of a line could not be told")
 
 
 def _that_fit(lines: list[bytes], room: int) -> tuple[list[bytes], int]:
@@ -218,14 +322,3 @@ def _that_fit(lines: list[bytes], room: int) -> tuple[list[bytes], int]:
             return lines[:count], size
         size += len(line)
     return lines, size
-
-
-def _end_of_lines(file: int, size: int) -> int:
-    """Where the last line end in a file's first ``size`` bytes is behind; 0 without one."""
-    while size > 0:
-        start = max(size - 65536, 0)
-        end = os.pread(file, size - start, start).rfind(b"\n")
-        if end >= 0:
-            return start + end + 1
-        size = start
-    return 0

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterator
 
-from agent.capture_log import CaptureLog
+from agent.capture_log import CaptureLog, Finished
 from record.entry import EntryWriter
 from record.transaction import Transaction
 
@@ -21,6 +22,32 @@ _LOT_BYTES = 256 * 1024
 _LOT_S = 0.1
 
 
+class LongBodiesLine:
+    """A transaction whose bodies are not in memory, for `CaptureLog.append_long`."""
+
+    def __init__(self, transaction: Transaction, entries: EntryWriter) -> None:
+        self._transaction = transaction
+        self._entries = entries
+        self.wire_bytes: int = 0
+        for body in (transaction.request_long, transaction.response_long):
+            if body is not None:
+                self.wire_bytes += body.wire_bytes
+
+    def parts(self) -> Iterator[bytes]:
+        """The whole line; see `EntryWriter.long_line`."""
+        return self._entries.long_line(self._transaction)
+
+    def without_bodies(self) -> bytes:
+        """The line without them, marked as truncated."""
+        return self._entries.line_without_long(self._transaction)
+
+    def finished(self) -> None:
+        """The bodies are not needed any more."""
+        finished = self._transaction.finished
+        if finished is not None:
+            finished()
+
+
 class LineMaker:
     """Takes transactions from ``ended``, where the pipeline puts them."""
 
@@ -32,6 +59,7 @@ class LineMaker:
         self._scheduled = False
         self._lot: list[bytes] = []
         self._lot_bytes = 0
+        self._lot_finished: list[Finished] = []
 
     def schedule(self) -> None:
         """Make lines as soon as the sockets leave time for it."""
@@ -56,19 +84,27 @@ class LineMaker:
             self._loop.call_later(_LOT_S, self._hand_over)
         for _ in range(min(count, len(self._ended))):
             transaction = self._ended.popleft()
+            if transaction.has_long_body:
+                # What ended before it stands before it.
+                self._hand_over()
+                self._log.append_long(LongBodiesLine(transaction, self._entries))
+                continue
             try:
                 line = self._entries.line(transaction)
             except Exception:  # noqa: BLE001
                 # A defect, if there is one, costs this line and not all that come after it.
                 self._log.dropped += 1
                 _LOG.exception("transaction %r can't be written", transaction.id)
-                continue
-            self._lot.append(line)
-            self._lot_bytes += len(line)
+                line = b""
+            if transaction.finished is not None:
+                self._lot_finished.append(transaction.finished)
+            if line:
+                self._lot.append(line)
+                self._lot_bytes += len(line)
         if self._lot_bytes >= _LOT_BYTES:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        if self._lot:
-            self._log.append(self._lot)
-            self._lot, self._lot_bytes = [], 0
+        if self._lot or self._lot_finished:
+            self._log.append(self._lot, self._lot_finished)
+            self._lot, self._lot_bytes, self._lot_finished = [], 0, []

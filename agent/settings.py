@@ -24,3 +24,5 @@ class AgentSettings:
     mirror_queue_bytes: int
     mirror_deadline_s: float
     capture_queue_bytes: int
+    body_bytes: int
+    prefix_bytes: int

@@ -130,7 +130,12 @@ class ProxySettings:
     mirror_deadline_s: float = 300.0
     """How long the shadow may take to answer one request."""
     capture_queue_bytes: int = 256 * 1024 * 1024
-    """Lines waiting to be written: memory for them; beyond it lines are dropped, and counted."""
+    """Lines waiting to be written: memory for them; beyond it lines are dropped, and counted. Also what lines with long bodies may hold
+    elsewhere while they wait; beyond it they are written without these, and counted."""
+    body_bytes: int = 16 * 1024 * 1024
+    """Of one body the record keeps whole at most so much, as sent and decoded; ``bufsize`` at least."""
+    prefix_bytes: int = 64 * 1024
+    """Of a body longer than ``body_bytes`` the record keeps so many of its first bytes, and the SHA-256 of all."""
 
     tee_memory_bytes: int = 128 * 1024 * 1024
     """Copies of what passed through the tee, waiting for the agent: memory for them; from half of it on they move to the spool."""
@@ -286,6 +291,11 @@ def _check(settings: ProxySettings) -> None:
             f"log_total_bytes is {settings.log_total_bytes}, log_file_bytes {settings.log_file_bytes}",
             "the total holds three files at least: the one being written, and one while it is compressed",
         )
+    if settings.body_bytes < max(settings.bufsize, settings.prefix_bytes):
+        raise SettingsError(
+            f"body_bytes is {settings.body_bytes}, bufsize {settings.bufsize}, prefix_bytes {settings.prefix_bytes}",
+            "make it at least as large as both: what fits HAProxy's buffer is recorded whole",
+        )
     _check_addresses(settings)
 
 
@@ -326,4 +336,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("capture_queue_bytes", 1 << 20, 1 << 36),
     ("tee_memory_bytes", 1 << 20, 1 << 36),
     ("spool_bytes", 0, 1 << 44),
+    ("body_bytes", 16384, 1 << 36),
+    ("prefix_bytes", 1024, 1 << 20),
 )

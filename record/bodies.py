@@ -1,12 +1,8 @@
 """A message body as the record shows it: text where it is text, decoded where it was compressed."""
 
 import base64
-import zlib
 
-# How much a compressed body may grow. Beyond it the record keeps the compressed bytes: a decompression bomb stays small.
-MAX_DECODED_BYTES = 16 * 1024 * 1024
-
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+from record.content_coding import CODINGS, CodingError, decode
 
 
 class Body:
@@ -25,9 +21,12 @@ class Body:
         """Whether a content coding was undone."""
 
 
-def read_body(wire: bytes, content_encoding: str) -> Body:
-    """Undo gzip and deflate (RFC 9110 8.4.1) when the body is whole and sound; anything else stays as it was sent."""
-    plain = _decode(wire, content_encoding) if content_encoding and wire else None
+def read_body(wire: bytes, content_encoding: str, max_bytes: int) -> Body:
+    """Undo a content coding when the body is whole and sound; anything else stays as it was sent.
+
+    So does a body that would grow beyond ``max_bytes``: a decompression bomb stays small.
+    """
+    plain = _decode(wire, content_encoding, max_bytes) if content_encoding and wire else None
     data = wire if plain is None else plain
     try:
         return Body(data.decode(), False, len(data), plain is not None)
@@ -35,13 +34,17 @@ def read_body(wire: bytes, content_encoding: str) -> Body:
         return Body(base64.b64encode(data).decode("ascii"), True, len(data), plain is not None)
 
 
-def _decode(wire: bytes, content_encoding: str) -> bytes | None:
-    if content_encoding not in ("gzip", "x-gzip", "deflate"):
+def _decode(wire: bytes, content_encoding: str, max_bytes: int) -> bytes | None:
+    if content_encoding not in CODINGS:
         return None
+    parts: list[bytes] = []
+    size = 0
     try:
-        # 32: gzip's header or zlib's, whichever is there.
-        stream = zlib.decompressobj(_GZIP_OR_ZLIB)
-        plain = stream.decompress(wire, MAX_DECODED_BYTES)
-    except zlib.error:
+        for part in decode(iter((wire,)), content_encoding):
+            parts.append(part)
+            size += len(part)
+            if size > max_bytes:
+                return None
+    except CodingError:
         return None
-    return plain if stream.eof and not stream.unused_data else None
+    return b"".join(parts)

@@ -5,21 +5,25 @@ docs/capture-format.md describes every field.
 
 import functools
 import http
-import json.encoder
 import socket
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from record.bodies import read_body
 from record.headers import Headers, parse_headers
+from record.json_string import quote as _quote
+from record.long_body import LongBody
+from record.long_text import Limits, LongText
 from record.transaction import Transaction
 
 REDACTED = "[redacted]"
 
-# The C function behind json.dumps(..., ensure_ascii=False): a string with its quotes.
-# By its name: older type stubs, which mypyc in the images may have, do not know it.
-_quote: Callable[[str], str] = vars(json.encoder)["encode_basestring"]
+BODY_BYTES = 16 * 1024 * 1024
+PREFIX_BYTES = 64 * 1024
+
+# Holds the place of a long body's text while the rest of its line is made: JSON shows this character as an escape.
+_PLACE = "\0"
 
 # Why a transaction without a whole answer ended (configuration manual, 8.5 "Session state at disconnection", first letter).
 _CAUSES = {
@@ -55,9 +59,18 @@ class EntryWriter:
     Args:
         cluster: ``primary`` or ``shadow``.
         redacted: names of the headers whose values are kept out of the record.
+        body_bytes: a long body up to this is shown whole, and a compressed body is decoded when it does not grow beyond this.
+        prefix_bytes: of a longer one so many of its first bytes are shown.
     """
 
-    def __init__(self, cluster: str, redacted: frozenset[str]) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        redacted: frozenset[str],
+        body_bytes: int = BODY_BYTES,
+        prefix_bytes: int = PREFIX_BYTES,
+    ) -> None:
+        self._limits = Limits(body_bytes, prefix_bytes)
         self._cluster = _quote(cluster)
         self._redacted = frozenset(name.lower() for name in redacted)
         self._location_is_shown = "location" not in self._redacted
@@ -65,8 +78,40 @@ class EntryWriter:
         self._remembered = functools.lru_cache(maxsize=2048)(self._fields_of)
 
     def line(self, transaction: Transaction) -> bytes:
-        """The entry as one line of JSON, with its line end."""
+        """The entry of a transaction whose bodies are in memory as one line of JSON, with its line end."""
         t = transaction
+        request, response = self._request(t, None), self._response(t, None)
+        return self._line(t, request, response, _marks(t, t.request_whole, t.response_whole)).encode()
+
+    def long_line(self, transaction: Transaction) -> Iterator[bytes]:
+        """The same line in parts of some 100 KiB, for a transaction with a long body. Any thread may make it.
+
+        Raises:
+            OSError: a body can't be read (any more).
+        """
+        t = transaction
+        request = self._long_text(t.request_long, t.request_headers, t.request_whole)
+        response = self._long_text(t.response_long, t.response_headers, t.response_whole)
+        marks = _marks(t, t.request_whole, t.response_whole) + _abridged(request, response)
+        line = self._line(t, self._request(t, request), self._response(t, response), marks)
+        pieces = line.split(_PLACE)
+        yield pieces[0].encode()
+        place = 0
+        for text in (request, response):
+            if text is not None:
+                yield from text.parts()
+                place += 1
+                yield pieces[place].encode()
+
+    def line_without_long(self, transaction: Transaction) -> bytes:
+        """The line of a transaction whose long bodies can't be recorded: without these, and marked as truncated."""
+        t = transaction
+        request_whole = t.request_whole and not _is_long(t.request_long)
+        response_whole = t.response_whole and not _is_long(t.response_long)
+        marks = _marks(t, request_whole, response_whole)
+        return self._line(t, self._request(t, None), self._response(t, None), marks).encode()
+
+    def _line(self, t: Transaction, request: str, response: str, marks: str) -> str:
         timers = _timers(t.timers)
         send, connect, wait, receive = timings_us(t, timers)
         started = _started_us(t, timers)
@@ -76,24 +121,26 @@ class EntryWriter:
         return (
             f'{{"startedDateTime":"{_second(started // 1_000_000)}.{fraction}Z",'
             f'"time":{_ms(send + max(connect, 0) + wait + receive)},'
-            f'"request":{self._request(t)},"response":{self._response(t)},"cache":{{}},'
+            f'"request":{request},"response":{response},"cache":{{}},'
             f'"timings":{{"blocked":-1,"dns":-1,"connect":{_ms(connect) if connect >= 0 else "-1"},"ssl":-1,'
             f'"send":{_ms(send)},"wait":{_ms(wait)},"receive":{_ms(receive)}}},'
             f'{_server(t.server_address)}{connection}"_id":{_text(t.capture_id)},"_cluster":{self._cluster},'
-            f'"_client":"{_address(t.client)}","_node":{_text(t.server)}{_marks(t)}}}\n'
-        ).encode()
-
-    def _request(self, t: Transaction) -> str:
-        block = t.request_headers
-        headers, fields = (
-            self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
+            f'"_client":"{_address(t.client)}","_node":{_text(t.server)}{marks}}}\n'
         )
+
+    def _request(self, t: Transaction, long: LongText | None) -> str:
+        block = t.request_headers
+        headers, fields = self._headers(block)
         target = t.url.decode("latin-1")
         if target.startswith("/"):
             url, mark = f"http://{headers.host or _NO_HOST}{target}", ""
         else:
             url, mark = _absolute(t.method, target, headers.host), f',"_target":{_quote(target)}'
-        body = _post_data(t, headers) if t.request_body else ""
+        body = ""
+        if t.request_body:
+            body = _post_data(t, headers, self._limits.body_bytes)
+        elif long is not None:
+            body = _long_post_data(long, headers)
         # "METHOD URL HTTP/1.1\r\n"; the block has the empty line. -1: not known (HAR 1.2, "request").
         size, body_size = -1, -1
         if block:
@@ -104,22 +151,31 @@ class EntryWriter:
             f'"headersSize":{size},"bodySize":{body_size}{mark}}}'
         )
 
-    def _response(self, t: Transaction) -> str:
-        block, wire = t.response_headers, t.response_body
-        headers, fields = (
-            self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
-        )
+    def _response(self, t: Transaction, long: LongText | None) -> str:
+        block = t.response_headers
+        headers, fields = self._headers(block)
         phrase = _phrase(t.status)
         # "HTTP/1.1 200 PHRASE\r\n"; -1: not known, for nobody showed the answer (HAR 1.2, "response").
         size, body_size = -1, -1
         if t.answered_us:
             size, body_size = 15 + len(phrase) + len(block), t.response_body_bytes
         location = headers.location if self._location_is_shown else ""
+        content = (
+            _content(t, headers, self._limits.body_bytes) if long is None else _long_content(t, long, headers)
+        )
         return (
             f'{{"status":{t.status},"statusText":"{phrase}","httpVersion":{_version(t.response_version)},'
-            f'"cookies":[],"headers":{fields},"content":{_content(t, wire, headers)},'
+            f'"cookies":[],"headers":{fields},"content":{content},'
             f'"redirectURL":{_quote(location)},"headersSize":{size},"bodySize":{body_size}}}'
         )
+
+    def _headers(self, block: bytes) -> tuple[Headers, str]:
+        return self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
+
+    def _long_text(self, body: LongBody | None, block: bytes, whole: bool) -> LongText | None:
+        if body is None or not _is_long(body):
+            return None
+        return LongText(body, self._headers(block)[0].content_encoding, whole, self._limits)
 
     def _fields_of(self, block: bytes) -> tuple[Headers, str]:
         headers = parse_headers(block)
@@ -130,8 +186,13 @@ class EntryWriter:
         return headers, f"[{','.join(shown)}]"
 
 
-def _post_data(t: Transaction, headers: Headers) -> str:
-    body = read_body(t.request_body, headers.content_encoding if t.request_whole else "")
+def _is_long(body: LongBody | None) -> bool:
+    """An empty one is shown as any other empty one."""
+    return body is not None and body.wire_bytes > 0
+
+
+def _post_data(t: Transaction, headers: Headers, max_bytes: int) -> str:
+    body = read_body(t.request_body, headers.content_encoding if t.request_whole else "", max_bytes)
     text = f'"postData":{{"mimeType":{_quote(headers.content_type)},"text":{_quote(body.text)},"params":[]'
     if body.base64:
         text += ',"_encoding":"base64"'
@@ -140,17 +201,49 @@ def _post_data(t: Transaction, headers: Headers) -> str:
     return text + "},"
 
 
-def _content(t: Transaction, wire: bytes, headers: Headers) -> str:
-    mime_type = _quote(headers.content_type)
+def _long_post_data(body: LongText, headers: Headers) -> str:
+    text = f'"postData":{{"mimeType":{_quote(headers.content_type)},"text":"{_PLACE}","params":[]'
+    if body.base64:
+        text += ',"_encoding":"base64"'
+    if body.decoded or body.abridged:
+        text += f',"_size":{body.size}'
+    if body.abridged:
+        text += f',"_sha256":"{body.sha256}"'
+    return text + "},"
+
+
+def _content(t: Transaction, headers: Headers, max_bytes: int) -> str:
+    mime_type, wire = _quote(headers.content_type), t.response_body
     if not wire:
         return f'{{"size":{t.response_body_bytes},"mimeType":{mime_type}}}'
-    body = read_body(wire, headers.content_encoding if t.response_whole else "")
+    body = read_body(wire, headers.content_encoding if t.response_whole else "", max_bytes)
     text = f'{{"size":{body.size if t.response_whole else t.response_body_bytes},"mimeType":{mime_type},"text":{_quote(body.text)}'
     if body.decoded:
         text += f',"compression":{body.size - len(wire)}'
     if body.base64:
         text += ',"encoding":"base64"'
     return text + "}"
+
+
+def _long_content(t: Transaction, body: LongText, headers: Headers) -> str:
+    size = body.size if t.response_whole else t.response_body_bytes
+    text = f'{{"size":{size},"mimeType":{_quote(headers.content_type)},"text":"{_PLACE}"'
+    if body.decoded:
+        text += f',"compression":{body.size - body.wire_bytes}'
+    if body.base64:
+        text += ',"encoding":"base64"'
+    if body.abridged:
+        text += f',"_sha256":"{body.sha256}"'
+    return text + "}"
+
+
+def _abridged(request: LongText | None, response: LongText | None) -> str:
+    parts = []
+    if request is not None and request.abridged:
+        parts.append('"request"')
+    if response is not None and response.abridged:
+        parts.append('"response"')
+    return f',"_abridged":[{",".join(parts)}]' if parts else ""
 
 
 def timings_us(t: Transaction, timers: tuple[int, int, int, int, int]) -> tuple[int, int, int, int]:
@@ -201,12 +294,12 @@ def _timers(text: bytes) -> tuple[int, int, int, int, int]:
     return values[0], values[1], values[2], values[3], values[4]
 
 
-def _marks(t: Transaction) -> str:
+def _marks(t: Transaction, request_whole: bool, response_whole: bool) -> str:
     """The fields that are there only when there is something to say."""
     marks = ""
-    if not t.request_whole or not t.response_whole:
-        cut = [] if t.request_whole else ['"request"']
-        if t.answered_us and not t.response_whole:
+    if not request_whole or not response_whole:
+        cut = [] if request_whole else ['"request"']
+        if t.answered_us and not response_whole:
             cut.append('"response"')
         if cut:
             marks += f',"_truncated":[{",".join(cut)}]'

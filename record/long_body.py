@@ -7,8 +7,9 @@ from typing import Protocol
 class LongBody(Protocol):
     """A body, or the first part of one, that is somewhere else: in a file, or in another process's memory."""
 
-    wire_bytes: int
-    """The length of all that ``chunks`` yields."""
+    @property
+    def wire_bytes(self) -> int:
+        """The length of all that ``chunks`` yields."""
 
     def chunks(self) -> Iterator[bytes]:
         """The body as on the wire but without transfer coding, in parts of at most 1 MiB; from the start at each call.

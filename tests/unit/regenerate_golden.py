@@ -55,6 +55,8 @@ VARIANTS = {
         tee_memory_bytes=5 * 1024 * 1024,
         spool_bytes=6 * 1024 * 1024,
         spool_dir="/spool",
+        body_bytes=1024 * 1024,
+        prefix_bytes=4096,
     ),
 }
 

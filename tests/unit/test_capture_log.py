@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from agent import capture_log, rotated_files
 from agent.capture_log import CaptureLog
+from agent.log_file import LogFile
 from agent.rotated_files import RotatedFiles
 
 PATIENCE_S = 20.0
@@ -654,7 +655,7 @@ def test_a_defect_costs_its_lines_only(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(CaptureLog, "_append", fail)
+        patch.setattr(LogFile, "append", fail)
         log.append([line(0), line(1)])
         until(lambda: log.dropped == 2, "two dropped lines")
     log.append([line(2)])

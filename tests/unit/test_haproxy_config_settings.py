@@ -49,6 +49,9 @@ def refused(**changes: Any) -> SettingsError:
         ("mirror_deadline_s", 0.1, 86_400),
         ("capture_queue_bytes", 1 << 20, 1 << 36),
         ("tee_memory_bytes", 1 << 20, 1 << 36),
+        # What fits HAProxy's buffer is recorded whole.
+        ("body_bytes", 65536, 1 << 36),
+        ("prefix_bytes", 1024, 1 << 20),
     ],
 )
 def test_ranges(field: str, low: float, high: float) -> None:
@@ -85,6 +88,8 @@ def test_every_number_has_a_range() -> None:
         ({"spool_dir": "/a\nb"}, "spool_dir is no name"),
         ({"redact_headers": ("cookie:",)}, "redact_headers: 'cookie:'"),
         ({"redact_headers": ("",)}, "redact_headers: ''"),
+        ({"body_bytes": 100_000, "bufsize": 131072}, "body_bytes is 100000, bufsize 131072"),
+        ({"body_bytes": 100_000, "prefix_bytes": 100_001}, "prefix_bytes 100001"),
         ({"log_total_bytes": 1 << 28}, "log_total_bytes is 268435456, log_file_bytes 268435456"),
         (
             {"mirror_agent": "spoa-mirror", "mirror_to": parse_nodes(["a:1", "b:1"])},
@@ -126,7 +131,7 @@ def test_json_there_and_back(settings: ProxySettings) -> None:
             "unknown setting 'bufsiz'",
             "did you mean 'bufsize'?",
         ),
-        ('{"role":"primary","nodes":["a:1"],"zzz":1}', "unknown setting 'zzz'", "known settings: bufsize"),
+        ('{"role":"primary","nodes":["a:1"],"zzz":1}', "unknown setting 'zzz'", "known settings: body_bytes"),
         ('{"role":"primary","nodes":["a:1"],"port":"9200"}', "port is '9200'", "a whole number"),
         ('{"role":"primary","nodes":["a:1"],"port":9200.5}', "port is 9200.5", "a whole number"),
         ('{"role":"primary","nodes":["a:1"],"port":true}', "port is True", "a whole number"),
