@@ -34,6 +34,10 @@ class Request:
     """Empty: no host line."""
     chunk_sizes: Sequence[int] = ()
     """Sizes of the chunks; what is left makes the last one."""
+    chunk_extension: bytes = b""
+    """Of every chunk, the last one too: ``;name=value`` (RFC 9112 7.1.1)."""
+    trailers: Sequence[bytes] = ()
+    """Lines after the last chunk (RFC 9112 7.1.2)."""
     case: str = field(default_factory=new_case)
 
     @property
@@ -64,9 +68,11 @@ class Request:
         parts, start = [], 0
         for size in [*self.chunk_sizes, len(self.body) - sum(self.chunk_sizes)]:
             if size:
-                parts.append(b"%x\r\n%b\r\n" % (size, self.body[start : start + size]))
+                data = self.body[start : start + size]
+                parts += [b"%x%b\r\n" % (size, self.chunk_extension), data, b"\r\n"]
                 start += size
-        return b"".join(parts) + b"0\r\n\r\n"
+        parts += [b"0%b\r\n" % self.chunk_extension, *(line + b"\r\n" for line in self.trailers), b"\r\n"]
+        return b"".join(parts)
 
     @property
     def wire(self) -> bytes:
@@ -117,7 +123,7 @@ class RawClient:
     def __init__(self, address: tuple[str, int], timeout_s: float = 20) -> None:
         self._socket = socket.create_connection(address, timeout=timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        self._buffer = bytearray()
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -129,6 +135,11 @@ class RawClient:
     def send(self, data: bytes) -> None:
         """Send all of it."""
         self._socket.sendall(data)
+
+    def read_body(self, count: int) -> bytes:
+        """The first ``count`` bytes of what comes after an answer's head, or less when the connection ends before."""
+        self._head()
+        return self._take(count)
 
     def half_close(self) -> None:
         """Say that nothing more will be sent."""
@@ -178,8 +189,7 @@ class RawClient:
         """Everything until the other side ends the connection."""
         while self._more():
             pass
-        rest, self._buffer = self._buffer, b""
-        return rest
+        return self._take(len(self._buffer))
 
     def is_open_and_silent(self) -> bool:
         """Whether the connection is open, and nothing unasked for has come."""
@@ -219,12 +229,12 @@ class RawClient:
         while b"\r\n\r\n" not in self._buffer:
             if not self._more():
                 return b""
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        return head + b"\r\n\r\n"
+        return self._take(self._buffer.index(b"\r\n\r\n") + 4)
 
     def _take(self, count: int) -> bytes:
         self._more_than(count - 1)
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        taken = bytes(memoryview(self._buffer)[:count])
+        del self._buffer[:count]
         return taken
 
     def _body(self, method: str, head: bytes) -> tuple[bytes, bool]:
@@ -240,17 +250,17 @@ class RawClient:
         return self.rest(), True
 
     def _chunks(self) -> tuple[bytes, bool]:
-        body = b""
+        body = bytearray()
         while True:
             while b"\r\n" not in self._buffer:
                 if not self._more():
-                    return body, False
-            line, _, self._buffer = self._buffer.partition(b"\r\n")
+                    return bytes(body), False
+            line = self._take(self._buffer.index(b"\r\n") + 2)
             size = int(line, 16)
             chunk = self._take(size + 2)
-            body += chunk[:size]
+            body += memoryview(chunk)[:size]
             if len(chunk) < size + 2:
-                return body, False
+                return bytes(body), False
             assert chunk[size:] == b"\r\n", f"a chunk ends with {chunk[size:]!r}"
             if size == 0:
-                return body, True
+                return bytes(body), True
