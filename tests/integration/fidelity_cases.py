@@ -1,7 +1,7 @@
 """The table of the fidelity suite: what clients send and what nodes answer, each as a case with a name of its own."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -68,18 +68,26 @@ class Case:
 
 
 def one(group: str, name: str, *arguments: Any, **more: Any) -> Case:
-    """A case of one request; a body that is a function is called when it is needed."""
+    """A case of one request, of the arguments of `Request` and of fields of `Case`.
+
+    A ``body`` that is a function is called when it is needed; ``chunk_bytes``: the size of all chunks.
+    """
     of_case = ("how", "pace", "closes", "slow", "trailers_mirrored")
     for_case = {key: more.pop(key) for key in of_case if key in more}
 
+    chunk_bytes = more.pop("chunk_bytes", 0)
+
     def build() -> Sequence[Request]:
-        made = more | ({"body": more["body"]()} if callable(more.get("body")) else {})
-        sizes = more.get("chunk_sizes", ())
-        if isinstance(sizes, int):
-            made["chunk_sizes"] = (sizes,) * (len(made["body"]) // sizes)
-        return (Request(*arguments, **made),)
+        request = Request(*arguments, **_with_body(more))
+        sizes = (chunk_bytes,) * (len(request.body) // chunk_bytes) if chunk_bytes else request.chunk_sizes
+        return (replace(request, chunk_sizes=sizes),)
 
     return Case(name, group, build, **for_case)
+
+
+def _with_body(fields: dict[str, Any]) -> dict[str, Any]:
+    body = fields.get("body", b"")
+    return fields | {"body": body()} if callable(body) else fields
 
 
 def cases() -> Iterator[Case]:
@@ -124,7 +132,7 @@ def sizes() -> Iterator[Case]:
             [NDJSON],
             body=_text_of(size),
             framing="chunked",
-            chunk_sizes=min(size, 64 * KB),
+            chunk_bytes=min(size, 64 * KB),
         )
     for framing in ("length", "chunked"):
         yield one(
@@ -135,7 +143,7 @@ def sizes() -> Iterator[Case]:
             [NDJSON],
             body=_text_of(99 * MB),
             framing=framing,
-            chunk_sizes=MB,
+            chunk_bytes=MB,
         )
     yield one("body, length", "length-binary-1-mb", "PUT", b"/i", body=lambda: binary(MB))
     yield one("body, length", "length-utf8-1-mb", "PUT", b"/i", [JSON], body=lambda: utf8(MB))
@@ -151,9 +159,9 @@ def chunks() -> Iterator[Case]:
     post = ("POST", b"/i")
     announced = [b"Trailer: x-checksum", b"TE: trailers"]
     yield one(group, "chunked-empty", *post, [], b"", "chunked")
-    yield one(group, "chunked-of-1-byte", *post, [], SMALL * 4, "chunked", chunk_sizes=1)
+    yield one(group, "chunked-of-1-byte", *post, [], SMALL * 4, "chunked", chunk_bytes=1)
     yield one(
-        group, "chunked-of-7-bytes-64-kb", *post, body=_text_of(64 * KB), framing="chunked", chunk_sizes=7
+        group, "chunked-of-7-bytes-64-kb", *post, body=_text_of(64 * KB), framing="chunked", chunk_bytes=7
     )
     yield one(group, "chunked-in-one-of-12-mb", *post, body=_text_of(12 * MB), framing="chunked")
     for name, size in (("small", 300), ("100-kb", 100 * KB)):
@@ -163,7 +171,7 @@ def chunks() -> Iterator[Case]:
             *post,
             body=_text_of(size),
             framing="chunked",
-            chunk_sizes=100,
+            chunk_bytes=100,
             chunk_extension=b';name=value;q="a b"',
         )
         yield one(
@@ -173,7 +181,7 @@ def chunks() -> Iterator[Case]:
             announced,
             body=_text_of(size),
             framing="chunked",
-            chunk_sizes=100,
+            chunk_bytes=100,
             trailers=[b"x-checksum: abc", b"x-second: 1"],
         )
         yield one(
@@ -192,7 +200,7 @@ def chunks() -> Iterator[Case]:
         announced,
         SMALL,
         "chunked",
-        chunk_sizes=4,
+        chunk_bytes=4,
         chunk_extension=b";a",
         trailers=[b"x-checksum: abc"],
     )
@@ -210,7 +218,7 @@ def codings() -> Iterator[Case]:
         [GZIP],
         body=lambda: gzipped(12 * MB),
         framing="chunked",
-        chunk_sizes=10_000,
+        chunk_bytes=10_000,
     )
     yield one(group, "not-quite-gzip", *post, [GZIP], SMALL)
     yield one(group, "gzip-cut", *post, [GZIP], GZIPPED[:-9])
@@ -227,7 +235,7 @@ def uploads() -> Iterator[Case]:
     post = ("POST", b"/i")
     per_second = Pace(KB, 1.0)
     for framing in ("length", "chunked"):
-        more: dict[str, Any] = {"framing": framing, "chunk_sizes": 500}
+        more: dict[str, Any] = {"framing": framing, "chunk_bytes": 500}
         yield one(
             group,
             f"slow-1-kb-per-s-{framing}",
@@ -255,9 +263,7 @@ def uploads() -> Iterator[Case]:
             slow=True,
             **more,
         )
-        yield one(
-            group, f"in-pieces-of-5-{framing}", *post, [], SMALL * 2, pace=Pace(5), framing=framing
-        )
+        yield one(group, f"in-pieces-of-5-{framing}", *post, [], SMALL * 2, pace=Pace(5), framing=framing)
         yield one(
             group,
             f"in-pieces-of-1000-{framing}",
@@ -266,9 +272,7 @@ def uploads() -> Iterator[Case]:
             pace=Pace(1000),
             framing=framing,
         )
-    yield one(
-        group, "slow-head", "GET", b"/i", [b"X-Long: " + b"a" * 300], pace=Pace(100, 0.5), slow=True
-    )
+    yield one(group, "slow-head", "GET", b"/i", [b"X-Long: " + b"a" * 300], pace=Pace(100, 0.5), slow=True)
     expect = [b"Expect: 100-continue"]
     for name, size in (("", len(SMALL)), ("-63-kb", 63 * KB), ("-1-mb", MB), ("-12-mb", 12 * MB)):
         yield one("expect", f"expect{name}", "PUT", b"/i", expect, body=_text_of(size), how="expect")
@@ -319,9 +323,7 @@ def targets() -> Iterator[Case]:
         yield one(group, f"target-{name}", "GET", target, host=host)
     yield one(group, "target-asterisk", "OPTIONS", b"*")
     yield one(group, "absolute-form-with-body", "POST", b"http://node.test/i", [], SMALL)
-    yield one(
-        group, "absolute-form-with-1-mb", "POST", b"http://node.test/i?a=b", [], body=lambda: text(MB)
-    )
+    yield one(group, "absolute-form-with-1-mb", "POST", b"http://node.test/i?a=b", [], body=lambda: text(MB))
     yield one(group, "8-kb-path-with-1-mb", "POST", b"/" + b"p" * 8192, [], body=lambda: text(MB))
 
 
@@ -373,15 +375,18 @@ def headers() -> Iterator[Case]:
 
 def connections() -> Iterator[Case]:
     def three(method: str = "GET", **more: Any) -> tuple[Request, ...]:
-        made = more | ({"body": more["body"]()} if callable(more.get("body")) else {})
-        return tuple(Request(method, b"/i/%d" % n, **made) for n in range(3))
+        return tuple(Request(method, b"/i/%d" % n, **more) for n in range(3))
 
     group = "keep-alive"
     yield Case("keep-alive", group, lambda: (*three(), *three("POST", body=SMALL), *three("HEAD")))
     yield Case(
         "keep-alive-large-and-small",
         group,
-        lambda: (Request("PUT", b"/a", (), text(MB)), Request("GET", b"/b"), Request("PUT", b"/c", (), text(MB))),
+        lambda: (
+            Request("PUT", b"/a", (), text(MB)),
+            Request("GET", b"/b"),
+            Request("PUT", b"/c", (), text(MB)),
+        ),
     )
     group = "pipelining"
     yield Case("pipelined", group, three, "pipelined")
@@ -416,17 +421,13 @@ def connections() -> Iterator[Case]:
     old: dict[str, Any] = {"version": "1.0", "closes": True}
     yield one(group, "connection-close", "GET", b"/i", close, closes=True)
     yield one(group, "connection-close-with-body", "POST", b"/i", close, SMALL, closes=True)
-    yield one(
-        group, "connection-close-with-1-mb", "POST", b"/i", close, body=lambda: text(MB), closes=True
-    )
+    yield one(group, "connection-close-with-1-mb", "POST", b"/i", close, body=lambda: text(MB), closes=True)
     yield one(group, "http-1.0", "GET", b"/i", **old)
     yield one(group, "http-1.0-no-host", "GET", b"/i", host=b"", **old)
     yield one(group, "http-1.0-post", "POST", b"/i", [], SMALL, **old)
     yield one(group, "http-1.0-post-1-mb", "POST", b"/i", body=lambda: text(MB), **old)
     yield one(group, "http-1.0-no-host-1-mb", "POST", b"/i", host=b"", body=lambda: text(MB), **old)
-    yield Case(
-        "http-1.0-keep-alive", group, lambda: three(version="1.0", lines=[b"Connection: keep-alive"])
-    )
+    yield Case("http-1.0-keep-alive", group, lambda: three(version="1.0", lines=[b"Connection: keep-alive"]))
     group = "half-close"
     half: dict[str, Any] = {"how": "half-close", "closes": True}
     yield one(group, "half-close", "GET", b"/i", **half)
@@ -473,7 +474,13 @@ def http2() -> Iterator[Case]:
     yield one(group, "h2-8-kb-path", "GET", b"/" + b"p" * 8192, **h2)
     yield one(group, "h2-odd-path", "GET", b"/a//b/../c/%2F%20%00?x=/../y", **h2)
     yield one(group, "h2-host-with-port", "GET", b"/i", host=b"node.test:9200", **h2)
-    for rule in ("status=204", "status=304 size=99", "size=5000 framing=chunked", "size=1048576", "status=404"):
+    for rule in (
+        "status=204",
+        "status=304 size=99",
+        "size=5000 framing=chunked",
+        "size=1048576",
+        "status=404",
+    ):
         name = rule.replace(" ", "-").replace("=", "-")
         yield one(group, f"h2-answer-{name}", "GET", b"/i", answer=rule, **h2)
     yield one(group, "h2-answer-close-delimited", "GET", b"/i", answer="framing=close size=500", **h2)
@@ -556,7 +563,11 @@ def answer_sizes() -> Iterator[Case]:
     for name, size in SIZES.items():
         yield one("long answers", f"answer-length-{name}", "GET", b"/i", answer=f"size={size}")
         yield one(
-            "long answers", f"answer-chunked-{name}", "GET", b"/i", answer=f"size={size} framing=chunked pieces=9"
+            "long answers",
+            f"answer-chunked-{name}",
+            "GET",
+            b"/i",
+            answer=f"size={size} framing=chunked pieces=9",
         )
     for name in ("63-kb", "64-kb-and-1", "1-mb"):
         yield one(
@@ -605,7 +616,13 @@ def whole_answers() -> Iterator[Case]:
             yield one(group, f"whole-{name}-{size_name}", method, target, lines, SMALL, answer=rule)
     rule = f"size={12 * MB} framing=chunked pieces=20"
     yield one(
-        group, "whole-bulk-12-mb-both-ways", "POST", b"/_bulk", [NDJSON], body=lambda: text(12 * MB), answer=rule
+        group,
+        "whole-bulk-12-mb-both-ways",
+        "POST",
+        b"/_bulk",
+        [NDJSON],
+        body=lambda: text(12 * MB),
+        answer=rule,
     )
     yield one(group, "whole-bulk-chunked", "POST", b"/_bulk", [NDJSON], SMALL, "chunked", answer="size=99")
     yield one(group, "whole-scroll-gzip", "POST", b"/_search/scroll", [JSON], SMALL,

@@ -106,7 +106,9 @@ class H2Client:
             self._flush()
         if request.trailers:
             pairs = [line.lower().partition(b": ") for line in request.trailers]
-            self._connection.send_headers(number, [(name, value) for name, _, value in pairs], end_stream=True)
+            self._connection.send_headers(
+                number, [(name, value) for name, _, value in pairs], end_stream=True
+            )
         else:
             self._connection.end_stream(number)
         self._flush()
@@ -129,9 +131,10 @@ class H2Client:
             for stream in self._streams.values():
                 stream.ended = True
             return
-        stream = self._streams.get(getattr(event, "stream_id", None) or 0)
-        if stream is None:
+        number = getattr(event, "stream_id", None)
+        if number not in self._streams:
             return
+        stream = self._streams[number]
         if isinstance(event, InformationalResponseReceived):
             stream.interim.append(_head(event.headers or ()))
         elif isinstance(event, ResponseReceived):
