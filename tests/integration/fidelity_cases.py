@@ -62,6 +62,11 @@ class Case:
         return self.build()
 
     @property
+    def large(self) -> bool:
+        """Whether 12 MB pass, or more; the name says it, for a body is made only when it is needed."""
+        return "12-mb" in self.name or "99-mb" in self.name
+
+    @property
     def http2(self) -> bool:
         """Whether the client speaks HTTP/2."""
         return self.how.startswith("h2")
