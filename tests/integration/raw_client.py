@@ -120,8 +120,20 @@ def header_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
 class RawClient:
     """One connection. Every wait ends after ``timeout_s`` with an error."""
 
-    def __init__(self, address: tuple[str, int], timeout_s: float = 20) -> None:
-        self._socket = socket.create_connection(address, timeout=timeout_s)
+    was_reset = False
+    """Whether the other side ended it by a TCP reset."""
+
+    def __init__(self, address: tuple[str, int], timeout_s: float = 20, receive_bytes: int = 0) -> None:
+        """``receive_bytes``: so much is received at most that nobody has read; 0: as the system likes."""
+        self._socket = socket.socket(socket.AF_INET)
+        if receive_bytes:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(address)
+        except OSError:
+            self._socket.close()
+            raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
         self._ended = False
@@ -136,10 +148,12 @@ class RawClient:
         """Send all of it."""
         self._socket.sendall(data)
 
-    def read_body(self, count: int) -> bytes:
-        """The first ``count`` bytes of what comes after an answer's head, or less when the connection ends before."""
-        self._head()
-        return self._take(count)
+    def await_body(self, count: int) -> bool:
+        """Wait for an answer's head and ``count`` bytes after it, which stay to be read; False: the connection ended before."""
+        while b"\r\n\r\n" not in self._buffer:
+            if not self._more():
+                return False
+        return self._more_than(self._buffer.index(b"\r\n\r\n") + 4 + count - 1)
 
     def half_close(self) -> None:
         """Say that nothing more will be sent."""
@@ -213,6 +227,7 @@ class RawClient:
             data = b"" if self._ended else self._socket.recv(1 << 18)
         except ConnectionResetError:
             data = b""
+            self.was_reset = True
         if not data:
             self._ended = True
             return False
