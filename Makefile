@@ -1,13 +1,14 @@
 # make test     everything that CI checks; a Docker engine is started for it where none answers (Debian/Ubuntu, as root)
 # make demo     two real clusters with the mirror between them; DEMO="--nodes 1" gives options (./demo_haproxy.py -h)
 # make check    what needs no Docker: format, lint, types, unit tests
+# make fidelity the fidelity suite alone, with its matrix: what reaches client, nodes and logs of every kind of request
 # make format   lets the formatter and the linter change the files
 # make bench    the benchmark (README); minutes
 # make clean    removes what the others left in this folder, and stops the local engine
 
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check static format bench clean
+.PHONY: demo test check static format fidelity bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +33,10 @@ static: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fidelity: $(INSTALLED)
+	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest --matrix --tb=short -q \
+	    tests/integration/test_fidelity.py tests/integration/test_failure_inside.py
 
 bench: $(INSTALLED)
 	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m benchmarks

@@ -7,9 +7,24 @@ import pytest
 
 from capture.container import Container, ContainerSettings
 from capture.engine import Engine
+from tests.integration.fidelity_matrix import add_option, print_matrix, verdict
 from tests.integration.proxies import INTERNAL_PORT, PURPOSE, Images, Proxy, RunProxy
 
-__all__ = ["Images", "Proxy", "RunProxy"]
+__all__ = ["Images", "Proxy", "RunProxy", "verdict"]
+
+# Its assertions are to tell what they saw, as those of a test.
+pytest.register_assert_rewrite("tests.integration.fidelity_checks")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the tests here add to the command line."""
+    add_option(parser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The fidelity suite's matrix, when asked for."""
+    if terminalreporter.config.getoption("--matrix"):
+        print_matrix(terminalreporter)
 
 
 @pytest.fixture

@@ -34,6 +34,10 @@ class Request:
     """Empty: no host line."""
     chunk_sizes: Sequence[int] = ()
     """Sizes of the chunks; what is left makes the last one."""
+    chunk_extension: bytes = b""
+    """Of every chunk, the last one too: ``;name=value`` (RFC 9112 7.1.1)."""
+    trailers: Sequence[bytes] = ()
+    """Lines after the last chunk (RFC 9112 7.1.2)."""
     case: str = field(default_factory=new_case)
 
     @property
@@ -64,9 +68,11 @@ class Request:
         parts, start = [], 0
         for size in [*self.chunk_sizes, len(self.body) - sum(self.chunk_sizes)]:
             if size:
-                parts.append(b"%x\r\n%b\r\n" % (size, self.body[start : start + size]))
+                data = self.body[start : start + size]
+                parts += [b"%x%b\r\n" % (size, self.chunk_extension), data, b"\r\n"]
                 start += size
-        return b"".join(parts) + b"0\r\n\r\n"
+        parts += [b"0%b\r\n" % self.chunk_extension, *(line + b"\r\n" for line in self.trailers), b"\r\n"]
+        return b"".join(parts)
 
     @property
     def wire(self) -> bytes:
@@ -114,10 +120,22 @@ def header_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
 class RawClient:
     """One connection. Every wait ends after ``timeout_s`` with an error."""
 
-    def __init__(self, address: tuple[str, int], timeout_s: float = 20) -> None:
-        self._socket = socket.create_connection(address, timeout=timeout_s)
+    was_reset = False
+    """Whether the other side ended it by a TCP reset."""
+
+    def __init__(self, address: tuple[str, int], timeout_s: float = 20, receive_bytes: int = 0) -> None:
+        """``receive_bytes``: so much is received at most that nobody has read; 0: as the system likes."""
+        self._socket = socket.socket(socket.AF_INET)
+        if receive_bytes:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(address)
+        except OSError:
+            self._socket.close()
+            raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        self._buffer = bytearray()
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -129,6 +147,13 @@ class RawClient:
     def send(self, data: bytes) -> None:
         """Send all of it."""
         self._socket.sendall(data)
+
+    def await_body(self, count: int) -> bool:
+        """Wait for an answer's head and ``count`` bytes after it, which stay to be read; False: the connection ended before."""
+        while b"\r\n\r\n" not in self._buffer:
+            if not self._more():
+                return False
+        return self._more_than(self._buffer.index(b"\r\n\r\n") + 4 + count - 1)
 
     def half_close(self) -> None:
         """Say that nothing more will be sent."""
@@ -178,8 +203,7 @@ class RawClient:
         """Everything until the other side ends the connection."""
         while self._more():
             pass
-        rest, self._buffer = self._buffer, b""
-        return rest
+        return self._take(len(self._buffer))
 
     def is_open_and_silent(self) -> bool:
         """Whether the connection is open, and nothing unasked for has come."""
@@ -203,6 +227,7 @@ class RawClient:
             data = b"" if self._ended else self._socket.recv(1 << 18)
         except ConnectionResetError:
             data = b""
+            self.was_reset = True
         if not data:
             self._ended = True
             return False
@@ -219,12 +244,12 @@ class RawClient:
         while b"\r\n\r\n" not in self._buffer:
             if not self._more():
                 return b""
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        return head + b"\r\n\r\n"
+        return self._take(self._buffer.index(b"\r\n\r\n") + 4)
 
     def _take(self, count: int) -> bytes:
         self._more_than(count - 1)
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        taken = bytes(memoryview(self._buffer)[:count])
+        del self._buffer[:count]
         return taken
 
     def _body(self, method: str, head: bytes) -> tuple[bytes, bool]:
@@ -240,17 +265,17 @@ class RawClient:
         return self.rest(), True
 
     def _chunks(self) -> tuple[bytes, bool]:
-        body = b""
+        body = bytearray()
         while True:
             while b"\r\n" not in self._buffer:
                 if not self._more():
-                    return body, False
-            line, _, self._buffer = self._buffer.partition(b"\r\n")
+                    return bytes(body), False
+            line = self._take(self._buffer.index(b"\r\n") + 2)
             size = int(line, 16)
             chunk = self._take(size + 2)
-            body += chunk[:size]
+            body += memoryview(chunk)[:size]
             if len(chunk) < size + 2:
-                return body, False
+                return bytes(body), False
             assert chunk[size:] == b"\r\n", f"a chunk ends with {chunk[size:]!r}"
             if size == 0:
-                return body, True
+                return bytes(body), True

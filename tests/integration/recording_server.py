@@ -8,7 +8,9 @@ import asyncio
 import functools
 import gzip
 import itertools
+import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -18,6 +20,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import uvloop
+
+from tests.integration.body_reader import BodyReader
+from tests.integration.content import Content
 
 T = TypeVar("T")
 
@@ -70,6 +75,8 @@ class Rule:
     type: str = "text/plain"
     gzip: bool = False
     binary: bool = False
+    varied: bool = False
+    """Numbers that grow, so that it compresses to a sixth or so and not to nothing."""
     delay: float = 0.0
     """Seconds until the answer begins."""
     trickle: float = 0.0
@@ -78,6 +85,8 @@ class Rule:
     """In how many writes (and chunks) the body is sent."""
     cut: int = -1
     """The connection is closed after so many of the body's bytes; 0 after the head; -1 never."""
+    stall: int = -1
+    """Nothing more comes after so many of the body's bytes, and the connection stays (`RecordingServer.sever`); -1 never."""
     vanish: bool = False
     """The connection is closed without an answer."""
     early: bool = False
@@ -92,6 +101,8 @@ class Rule:
 
     def body(self) -> bytes:
         """The body, before gzip."""
+        if self.varied:
+            return b"".join(b"%d\n" % (number * 7919) for number in range(self.size // 6 + 1))[: self.size]
         unit = bytes(range(256)) if self.binary else b"0123456789abcdefghijklmnopqrstuvwxyz\n"
         return (unit * (self.size // len(unit) + 1))[: self.size]
 
@@ -122,12 +133,9 @@ class Recorded:
     """The request line."""
     lines: list[bytes]
     """The header lines, as they came."""
-    body: bytes = b""
-    """Transfer coding undone."""
+    reader: BodyReader = field(default_factory=lambda: BodyReader("none"), repr=False)
     framing: str = "none"
     """``length``, ``chunked`` or ``none``."""
-    raw: bytes = b""
-    """Every byte of it."""
     started: int = 0
     """When its head was there; numbers of `RecordingServer.events`."""
     finished: int = 0
@@ -141,6 +149,16 @@ class Recorded:
         return [line[len(prefix) :].strip() for line in self.lines if line[: len(prefix)].lower() == prefix]
 
     @property
+    def content(self) -> Content:
+        """The body, transfer coding undone, as far as it came."""
+        return self.reader.content
+
+    @property
+    def body(self) -> bytes:
+        """The same where it is short enough to be kept."""
+        return self.content.data
+
+    @property
     def case(self) -> str:
         """What `raw_client.Request` calls itself by."""
         return (self.values("x-case") or [b""])[0].decode()
@@ -151,6 +169,16 @@ class Recorded:
         return self.line.split(b" ")[1]
 
 
+@dataclass(frozen=True)
+class Fault:
+    """The node ends the connection in the middle of a request."""
+
+    after_bytes: int
+    """When so many bytes of its body are there."""
+    reset: bool = False
+    """By a TCP reset."""
+
+
 @dataclass
 class RecordingServer:
     """A node that listens on every address of this machine, since containers are to reach it."""
@@ -158,8 +186,10 @@ class RecordingServer:
     loop_thread: LoopThread
     requests: list[Recorded] = field(default_factory=list)
     """Requests in the order in which they were whole."""
-    unfinished: list[bytes] = field(default_factory=list)
-    """What had come of requests when their connection ended."""
+    unfinished: list[Recorded] = field(default_factory=list)
+    """Requests that were not whole when their connection ended."""
+    faults: dict[str, Fault] = field(default_factory=dict)
+    """By the requests' cases."""
     connections: int = 0
     events: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     """Numbers what happens at this node (or, shared, at several)."""
@@ -208,13 +238,35 @@ class RecordingServer:
         """The requests that call themselves so."""
         return [request for request in list(self.requests) if request.case == case]
 
+    def unfinished_of(self, case: str) -> list[Recorded]:
+        """What came of those that never were whole."""
+        return [request for request in list(self.unfinished) if request.case == case]
+
+    def received_of(self, case: str) -> int:
+        """Bytes of the body that have come of a request that is under way; -1: there is none."""
+
+        async def look() -> int:
+            return max((c.received for c in self.open_connections if c.case == case), default=-1)
+
+        return self.loop_thread.run(look())
+
+    def sever(self, case: str, *, reset: bool = False) -> None:
+        """End the connection on which a request is under way, or its answer; what was written is sent before, unless by a reset."""
+
+        async def end() -> None:
+            found = [connection for connection in self.open_connections if connection.case == case]
+            assert found, f"no connection has {case}"
+            for connection in found:
+                connection.sever(reset=reset)
+
+        self.loop_thread.run(end())
+
 
 class _Connection(asyncio.Protocol):
     def __init__(self, server: RecordingServer) -> None:
         self._server = server
         self._buffer = b""
         self._request: Recorded | None = None
-        self._chunks: list[bytes] = []
         self._rule = _DEFAULT
         self._start = 0
         self._answering = False
@@ -227,7 +279,24 @@ class _Connection(asyncio.Protocol):
         self._number = self._server.connections
         self._server.open_connections.add(self)
 
+    @property
+    def case(self) -> str:
+        return self._request.case if self._request is not None else ""
+
+    @property
+    def received(self) -> int:
+        return self._request.reader.received if self._request is not None else -1
+
     def abort(self) -> None:
+        self._transport.abort()
+
+    def sever(self, *, reset: bool) -> None:
+        if not reset:
+            self._transport.close()
+            return
+        descriptor = os.dup(self._transport.get_extra_info("socket").fileno())
+        with socket.socket(fileno=descriptor) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -235,7 +304,7 @@ class _Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
         if self._request is not None and not self._answering:
-            self._server.unfinished.append(self._request.raw + self._buffer)
+            self._server.unfinished.append(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -255,16 +324,17 @@ class _Connection(asyncio.Protocol):
             return False
         raw, self._buffer = self._buffer[: end + 4], self._buffer[end + 4 :]
         line, *lines = raw[:-4].split(b"\r\n")
-        self._request = request = Recorded(
-            self._number, line, lines, raw=raw, started=next(self._server.events)
-        )
+        request = Recorded(self._number, line, lines, started=next(self._server.events))
         rule = request.values("x-answer")
         self._rule = parse_rule(rule[0].decode()) if rule else _DEFAULT
-        self._chunks = []
+        length = 0
         if request.values("transfer-encoding"):
             request.framing = "chunked"
         elif request.values("content-length"):
             request.framing = "length"
+            length = int(request.values("content-length")[0])
+        request.reader = BodyReader(request.framing, length)
+        self._request = request
         if request.values("expect") and not self._rule.early:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
@@ -274,43 +344,14 @@ class _Connection(asyncio.Protocol):
         assert request is not None
         if self._rule.early:
             # What comes of the body is not waited for, so the connection can't go on.
-            request.raw, self._buffer = request.raw + self._buffer, b""
+            self._buffer = b""
             return True
-        if request.framing == "length":
-            length = int(request.values("content-length")[0])
-            if len(self._buffer) < length:
-                return False
-            self._take(length, length)
-        elif request.framing == "chunked":
-            while True:
-                size_line, found, _ = self._buffer.partition(b"\r\n")
-                if not found:
-                    return False
-                size = int(size_line.split(b";")[0], 16)
-                start = len(size_line) + 2
-                if size == 0:
-                    end = self._buffer.find(b"\r\n", start)
-                    trailer = self._buffer[start : end + 2]
-                    if end < 0:
-                        return False
-                    assert trailer == b"\r\n", f"trailers are not expected: {trailer!r}"
-                    self._take(start + 2, 0)
-                    break
-                if len(self._buffer) < start + size + 2:
-                    return False
-                assert self._buffer[start + size : start + size + 2] == b"\r\n"
-                self._chunks.append(self._buffer[start : start + size])
-                self._take(start + size + 2, 0)
-            request.body = b"".join(self._chunks)
-        return True
-
-    def _take(self, count: int, body: int) -> None:
-        request = self._request
-        assert request is not None
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        request.raw += taken
-        if body:
-            request.body = taken
+        self._buffer = request.reader.feed(self._buffer)
+        fault = self._server.faults.get(request.case)
+        if fault is not None and request.reader.received >= fault.after_bytes:
+            self.sever(reset=fault.reset)
+            return False
+        return request.reader.done
 
     def _answer(self) -> None:
         request = self._request
@@ -331,6 +372,9 @@ class _Connection(asyncio.Protocol):
             return
         head, body, end = render_answer(request.line.split(b" ")[0], rule)
         wire = (_chunk(body) if rule.framing == "chunked" else body) + end
+        if rule.stall >= 0:
+            self._transport.write(head + wire[: rule.stall])
+            return
         self._transport.write(head + (wire[: rule.cut] if rule.cut >= 0 else wire))
         self._end_answer(request, rule)
 
@@ -377,7 +421,7 @@ def render_answer(method: bytes, rule: Rule) -> tuple[bytes, bytes, bytes]:
     body = rule.body()
     lines = [f"HTTP/{rule.version} {rule.status} Status", "X-Node: recording", f"Content-Type: {rule.type}"]
     if rule.gzip:
-        body = gzip.compress(body, mtime=0)
+        body = gzip.compress(body, compresslevel=1, mtime=0)
         lines.append("Content-Encoding: gzip")
     lines += [line for line in rule.lines.split("|") if line]
     if rule.close or rule.framing == "close":

@@ -250,16 +250,21 @@ def open_rig(
         yield Rig(thread, nodes[0], nodes[1], primary, shadow, nodes[2], reference)
 
 
-_FIND_AGENT = """
+_FIND = """
 for process in /proc/[0-9]*; do
-    if tr '\\0' ' ' < "$process/cmdline" 2>/dev/null | grep -q '^python3 -m agent '; then echo "${process#/proc/}"; fi
+    if tr '\\0' ' ' < "$process/cmdline" 2>/dev/null | grep -q '^python3 -m NAME '; then echo "${process#/proc/}"; fi
 done
 """
 
 
+def process_id(proxy: Proxy, name: str) -> str:
+    """The process ``python3 -m NAME`` in the container; empty while there is none."""
+    return proxy.exec("sh", "-c", _FIND.replace("NAME", name)).strip()
+
+
 def agent_pid(proxy: Proxy) -> str:
     """The agent's process in the container; empty while there is none."""
-    return proxy.exec("sh", "-c", _FIND_AGENT).strip()
+    return process_id(proxy, "agent")
 
 
 def signal_agent(proxy: Proxy, signal: str) -> None:

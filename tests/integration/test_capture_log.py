@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 
 from capture.engine import Engine
+from tests.integration.fidelity_cases import cases
+from tests.integration.fidelity_client import attempt
 from tests.integration.har_rules import violations
 from tests.integration.load_client import Load, run_load
 from tests.integration.proxies import Images, Proxy, RunProxy
@@ -28,9 +30,11 @@ from tests.integration.rig import (
     status_of,
     whole_log,
 )
-from tests.integration.test_fidelity import CASES, attempt
 
 SCHEMA = Path(__file__).parents[2] / "record" / "schema" / "har_entry.schema.json"
+
+# Traffic of every kind, but for what takes long to send or to look at.
+CASES = [case for case in cases() if not case.slow and not case.large]
 
 SECRET = "s3cr3t-token"
 BODY_MARK = "mark-of-a-body"
