@@ -30,12 +30,6 @@ class CopiedMessage:
     """As HAProxy shows them: names in lower case, each line ended by CRLF, an empty one last."""
     body: CopiedBody
 
-    @property
-    def announced_bytes(self) -> int:
-        """The body's announced length; of a chunked one what had come."""
-        announced = parse_headers(self.headers).content_length
-        return max(self.body.wire_bytes, announced or 0)
-
 
 @dataclass(frozen=True, slots=True)
 class Node:

@@ -31,11 +31,13 @@ class CopiedBody:
         self.framed_bytes = length
         self.wire_bytes = length
         """Without transfer coding."""
+        self.announced_bytes = length if announced is None else announced
+        """What its sender meant to send, where that is known; else what there is."""
         self.whole = ended
         """Nothing is missing."""
         if chunked:
             dechunker = _Dechunker()
-            self.wire_bytes = sum(map(len, dechunker.run(self.framed())))
+            self.announced_bytes = self.wire_bytes = sum(map(len, dechunker.run(self.framed())))
             self.whole = dechunker.complete
         elif announced is not None:
             self.framed_bytes = self.wire_bytes = min(length, announced)

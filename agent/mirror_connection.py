@@ -165,9 +165,11 @@ class MirrorConnection:
         self._send_rest()
 
     def on_headers_complete(self) -> None:
-        """The parser would wait for the body that a HEAD's answer announces but does not have, and offers no way to say so."""
-        final = self._parser.get_status_code() >= 200
-        self._bodiless = final and self.job is not None and self.job.head
+        """The parser would wait for a body that is announced but does not come (RFC 9110 6.4.1), and offers no way to say so."""
+        status = self._parser.get_status_code()
+        final = status >= 200
+        # Of 304 Debian's older parser believes what the length says.
+        self._bodiless = final and self.job is not None and (self.job.head or status in (204, 304))
         self._reusable = self._parser.should_keep_alive()
         # Without a length the answer ends with the connection (RFC 9112 6.3).
         self._until_close = final and not self._reusable

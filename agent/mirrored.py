@@ -41,13 +41,25 @@ def mirrored_request(transaction: Transaction) -> bytes:
         headers, chunked = headers + b"transfer-encoding: chunked\r\n", True
     if chunked:
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+    url = transaction.url
+    if transaction.request_version == b"2.0" and not url.startswith(b"/"):
+        url = _origin_form(url)
     return b"%b %b HTTP/1.1\r\n%bx-capture-id: %b\r\n\r\n%b" % (
         transaction.method,
-        transaction.url,
+        url,
         headers,
         transaction.id,
         body,
     )
+
+
+def _origin_form(url: bytes) -> bytes:
+    """HTTP/2 names scheme and host apart from the path (RFC 9113 8.3.1); HAProxy shows them as one, and sends a node the path."""
+    _, scheme, rest = url.partition(b"://")
+    if not scheme:
+        return url
+    _, slash, path = rest.partition(b"/")
+    return slash + path or b"/"
 
 
 def take_capture_id(block: bytes) -> tuple[bytes, bytes]:

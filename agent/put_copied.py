@@ -35,7 +35,7 @@ def _put_request(t: Transaction, message: CopiedMessage, proxy: Proxy) -> None:
     t.url = t.url or rest.rpartition(b" ")[0]
     put_request(t, t.request_headers or message.headers, b"", 0, proxy)
     body = message.body
-    t.request_body_bytes = message.announced_bytes
+    t.request_body_bytes = body.announced_bytes
     t.request_whole = body.whole
     if body.wire_bytes <= _SHORT_BYTES:
         t.request_body = b"".join(body.chunks())
@@ -58,7 +58,7 @@ def _put_response(t: Transaction, message: CopiedMessage, node: Node | None, pro
         t.server_address = pack_ip(node.address)
     put_response(t, message.headers, b"", 0, proxy)
     body = message.body
-    t.response_body_bytes = message.announced_bytes
+    t.response_body_bytes = body.announced_bytes
     t.response_whole = body.whole and t.termination[:1] not in (b"S", b"s")
     if body.wire_bytes <= _SHORT_BYTES:
         t.response_body = b"".join(body.chunks())
