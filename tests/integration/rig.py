@@ -250,18 +250,28 @@ def open_rig(
         yield Rig(thread, nodes[0], nodes[1], primary, shadow, nodes[2], reference)
 
 
-_FIND_AGENT = """
+_FIND = """
 for process in /proc/[0-9]*; do
-    if tr '\\0' ' ' < "$process/cmdline" 2>/dev/null | grep -q '^python3 -m agent '; then echo "${process#/proc/}"; fi
+    if tr '\\0' ' ' < "$process/cmdline" 2>/dev/null | grep -q "^python3 -m $0 "; then echo "${process#/proc/}"; fi
 done
 """
 
 
 def agent_pid(proxy: Proxy) -> str:
     """The agent's process in the container; empty while there is none."""
-    return proxy.exec("sh", "-c", _FIND_AGENT).strip()
+    return proxy.exec("sh", "-c", _FIND, "agent").strip()
 
 
 def signal_agent(proxy: Proxy, signal: str) -> None:
     """Send a signal to the agent, which runs."""
     proxy.exec("sh", "-c", f"kill -{signal} {agent_pid(proxy)}")
+
+
+def tee_pid(proxy: Proxy) -> str:
+    """The tee's process in the container; empty while there is none."""
+    return proxy.exec("sh", "-c", _FIND, "tee").strip()
+
+
+def signal_tee(proxy: Proxy, signal: str) -> None:
+    """Send a signal to the tee, which runs."""
+    proxy.exec("sh", "-c", f"kill -{signal} {tee_pid(proxy)}")
