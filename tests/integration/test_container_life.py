@@ -210,9 +210,36 @@ def test_stop_without_a_working_tee_ends_in_time(
     assert len(entries_of(proxy, case)) == 1
 
 
+# Run in the container: an exchange that goes on for half a second after the tee was told to stop. Says when it has begun.
+_LATE_EXCHANGE = """
+import os, socket, sys, time
+os.chdir("/run/capture")
+inner = socket.socket(socket.AF_UNIX)
+if os.path.exists("tee-inner.sock"):
+    os.unlink("tee-inner.sock")
+inner.bind("tee-inner.sock")
+inner.listen()
+outer = socket.socket(socket.AF_UNIX)
+outer.connect("tee.sock")
+outer.sendall(bytes((4, 1)) + bytes(7))
+assert outer.recv(8)[1] == 90
+if os.fork():
+    sys.exit()
+while True:
+    with socket.socket(socket.AF_UNIX) as another:
+        try:
+            another.connect("tee.sock")
+        except ConnectionRefusedError:
+            break
+    time.sleep(0.01)
+time.sleep(0.5)
+"""
+
+
 def test_stop_ends_the_tee_before_the_agent(run_proxy: RunProxy, node: RecordingServer) -> None:
     proxy = run_proxy("primary", [node.node])
-    # So that the agent takes its time: an agent reads what the tee has to tell until its own end.
+    # The child goes on by itself.
+    proxy.exec("sh", "-c", 'exec python3 -c "$0" > /dev/null 2>&1', _LATE_EXCHANGE)
     assert proxy.stop(STOP_S) == 0
     lines = proxy.logs().splitlines()
     (tee,) = [number for number, line in enumerate(lines) if line.startswith("tee: INFO: stopped: {")]
