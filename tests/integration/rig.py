@@ -270,3 +270,13 @@ def agent_pid(proxy: Proxy) -> str:
 def signal_agent(proxy: Proxy, signal: str) -> None:
     """Send a signal to the agent, which runs."""
     proxy.exec("sh", "-c", f"kill -{signal} {agent_pid(proxy)}")
+
+
+def tee_pid(proxy: Proxy) -> str:
+    """The tee's process in the container; empty while there is none."""
+    return process_id(proxy, "tee")
+
+
+def signal_tee(proxy: Proxy, signal: str) -> None:
+    """Send a signal to the tee, which runs."""
+    proxy.exec("sh", "-c", f"kill -{signal} {tee_pid(proxy)}")

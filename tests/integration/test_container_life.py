@@ -14,7 +14,16 @@ from tests.integration.load_client import run_load
 from tests.integration.proxies import INTERNAL_PORT, PURPOSE, Images, Proxy, RunProxy
 from tests.integration.raw_client import RawClient, Request
 from tests.integration.recording_server import LoopThread, RecordingServer
-from tests.integration.rig import PATIENT, entries_of, poll, signal_agent, status_of
+from tests.integration.rig import (
+    PATIENT,
+    agent_pid,
+    entries_of,
+    poll,
+    signal_agent,
+    signal_tee,
+    status_of,
+    tee_pid,
+)
 
 # Docker's own patience before it kills what does not stop.
 STOP_S = 10
@@ -188,6 +197,56 @@ def test_stop_with_a_frozen_agent_ends_in_time(run_proxy: RunProxy, node: Record
     assert time.monotonic() - start < STOP_S
 
 
+@pytest.mark.parametrize("signal", ["STOP", "KILL"])
+def test_stop_without_a_working_tee_ends_in_time(
+    run_proxy: RunProxy, node: RecordingServer, signal: str
+) -> None:
+    proxy = run_proxy("primary", [node.node])
+    case = serve(proxy)
+    signal_tee(proxy, signal)
+    start = time.monotonic()
+    assert proxy.stop(STOP_S) == 0
+    assert time.monotonic() - start < STOP_S
+    assert len(entries_of(proxy, case)) == 1
+
+
+# Run in the container: an exchange that goes on for half a second after the tee was told to stop. Says when it has begun.
+_LATE_EXCHANGE = """
+import os, socket, sys, time
+os.chdir("/run/capture")
+inner = socket.socket(socket.AF_UNIX)
+if os.path.exists("tee-inner.sock"):
+    os.unlink("tee-inner.sock")
+inner.bind("tee-inner.sock")
+inner.listen()
+outer = socket.socket(socket.AF_UNIX)
+outer.connect("tee.sock")
+outer.sendall(bytes((4, 1)) + bytes(7))
+assert outer.recv(8)[1] == 90
+if os.fork():
+    sys.exit()
+while True:
+    with socket.socket(socket.AF_UNIX) as another:
+        try:
+            another.connect("tee.sock")
+        except ConnectionRefusedError:
+            break
+    time.sleep(0.01)
+time.sleep(0.5)
+"""
+
+
+def test_stop_ends_the_tee_before_the_agent(run_proxy: RunProxy, node: RecordingServer) -> None:
+    proxy = run_proxy("primary", [node.node])
+    # The child goes on by itself.
+    proxy.exec("sh", "-c", 'exec python3 -c "$0" > /dev/null 2>&1', _LATE_EXCHANGE)
+    assert proxy.stop(STOP_S) == 0
+    lines = proxy.logs().splitlines()
+    (tee,) = [number for number, line in enumerate(lines) if line.startswith("tee: INFO: stopped: {")]
+    (agent,) = [number for number, line in enumerate(lines) if line.startswith("agent: INFO: stopped")]
+    assert tee < agent
+
+
 def test_shadow_that_was_away_gets_in_order_what_waited_for_it(
     run_proxy: RunProxy, node: RecordingServer, other_node: RecordingServer
 ) -> None:
@@ -209,6 +268,8 @@ def test_nothing_runs_as_root(run_proxy: RunProxy, node: RecordingServer) -> Non
     lines = proxy.exec("sh", "-c", "grep -H -e ^Name -e ^Uid /proc/[0-9]*/status").splitlines()
     names = {line.split("\t")[1] for line in lines if ":Name:" in line}
     assert {"haproxy", "python3", "s6-svscan"} <= names
+    assert agent_pid(proxy)
+    assert tee_pid(proxy)
     users = {user for line in lines if ":Uid:" in line for user in line.split("\t")[1:]}
     assert users == {"10001"}
 
@@ -255,6 +316,8 @@ def test_read_only_root_file_system_with_a_tmpfs_for_the_log(
         return request.case.encode() in container.exec_run(["cat", "/var/log/haproxy-traffic.log"]).output
 
     poll("the entry", logged)
+    assert json.loads(container.exec_run(["capture-status"]).output)["tee"] is not None
+    assert b"there is no spool" not in container.logs()
     assert container.exec_run(["touch", "/etc/x"]).exit_code != 0
 
 
@@ -266,6 +329,8 @@ def test_read_only_root_file_system_with_a_volume_for_the_log(
     with RawClient(proxy.address) as client:
         assert client.exchange(request).status == 200
     poll("the entry", lambda: entries_of(proxy, request.case) or None)
+    assert status_of(proxy)["tee"] is not None
+    assert "there is no spool" not in proxy.logs()
     assert proxy.stop(STOP_S) == 0
 
 
@@ -327,6 +392,47 @@ def test_agent_that_dies_again_and_again_is_started_later_and_later(
         poll("it to be healthy again", lambda: is_healthy(proxy), 20)
     case = serve(proxy)
     poll("the entry", lambda: entries_of(proxy, case) or None)
+
+
+def test_tee_that_dies_is_back_at_once_and_later_when_it_dies_again(
+    run_proxy: RunProxy, node: RecordingServer
+) -> None:
+    proxy = run_proxy("primary", [node.node])
+
+    def kill_and_wait() -> None:
+        old = tee_pid(proxy)
+        signal_tee(proxy, "KILL")
+        serve(proxy)
+        poll("a new tee", lambda: tee_pid(proxy) not in ("", old) and status_of(proxy)["tee"])
+
+    kill_and_wait()
+    assert "the tee starts again" not in proxy.logs()
+    kill_and_wait()
+    poll_logs(proxy, "the tee starts again in 1 s")
+    kill_and_wait()
+    poll_logs(proxy, "the tee starts again in 2 s")
+    assert is_healthy(proxy)
+
+
+def test_status_has_the_tees_counters_while_it_answers(run_proxy: RunProxy, node: RecordingServer) -> None:
+    proxy = run_proxy("primary", [node.node])
+    assert proxy.exec("capture-status").count("\n") == 1
+    assert status_of(proxy)["tee"]["copies_given_up"] == 0
+    signal_tee(proxy, "STOP")
+    status = status_of(proxy)
+    assert status["tee"] is None
+    assert status["cluster"] == "primary"
+    signal_tee(proxy, "CONT")
+    assert status_of(proxy)["tee"] is not None
+
+
+def test_without_a_place_for_the_spool_the_tee_does_without(
+    run_proxy: RunProxy, node: RecordingServer
+) -> None:
+    proxy = run_proxy("primary", [node.node], env={"CAPTURE_SPOOL_DIR": "/nowhere"})
+    poll_logs(proxy, "tee: ERROR: there is no spool")
+    assert status_of(proxy)["tee"]["spool_bytes"] == 0
+    serve(proxy)
 
 
 def poll_logs(proxy: Proxy, words: str) -> None:
