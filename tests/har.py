@@ -72,15 +72,21 @@ def _check_rules(entry: Entry) -> None:
     assert math.isclose(entry["time"], math.fsum(phases.values()), rel_tol=1e-9, abs_tol=1e-6), (
         "time is no sum"
     )
-    truncated = entry.get("_truncated", [])
-    if "response" not in truncated:
-        content = entry["response"]["content"]
+    truncated, abridged = entry.get("_truncated", []), entry.get("_abridged", [])
+    assert not set(truncated) & set(abridged), "cut, and all of it seen"
+    content, data = entry["response"]["content"], entry["request"].get("postData", {})
+    assert ("response" in abridged) == ("_sha256" in content)
+    assert ("request" in abridged) == ("_sha256" in data)
+    if "response" in abridged:
+        assert len(response_body(entry)) < content["size"] == entry["response"]["bodySize"]
+    elif "response" not in truncated:
         body = response_body(entry)
         assert content["size"] == len(body)
         if entry["response"]["bodySize"] >= 0:
             assert content["size"] - content.get("compression", 0) == entry["response"]["bodySize"]
-    if "request" not in truncated:
-        data = entry["request"].get("postData", {})
+    if "request" in abridged:
+        assert len(request_body(entry)) < data["_size"] == entry["request"]["bodySize"]
+    elif "request" not in truncated:
         assert data.get("_size", entry["request"]["bodySize"]) == len(request_body(entry))
 
 
