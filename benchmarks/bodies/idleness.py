@@ -1,0 +1,41 @@
+"""Whether processes have nothing to do: how "the work of the request before is finished" is told without asking them."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.processes import Groups
+
+# As long as the longest pause that a working agent makes (it reads its lines by the lot), and then some.
+_WINDOW_S = 0.05
+_BUSY = 0.04
+
+
+def run_ns(schedstat: str) -> int:
+    """Time on a core, in ns, from ``/proc/PID/task/TID/schedstat``; 0 for a thread that has ended."""
+    return int(schedstat.split(maxsplit=1)[0]) if schedstat.strip() else 0
+
+
+def wait_idle(groups: Groups, timeout_s: float = 20) -> bool:
+    """Return as soon as all processes together use less than 4 % of a core for 50 ms; False: they did not within ``timeout_s``."""
+    pids = frozenset().union(*groups.values())
+    deadline = time.monotonic() + timeout_s
+    before, since = _run_ns(pids), time.monotonic()
+    while since < deadline:
+        time.sleep(_WINDOW_S)
+        now, at = _run_ns(pids), time.monotonic()
+        if now - before < _BUSY * (at - since) * 1e9:
+            return True
+        before, since = now, at
+    return False
+
+
+def _run_ns(pids: Iterable[int]) -> int:
+    return sum(run_ns(_read(path)) for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
