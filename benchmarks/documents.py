@@ -1,7 +1,6 @@
 """Documents like those of an access log, the same ones in every run, and the ``_bulk`` requests that load them."""
 
 import json
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ INDEX = "bench"
 MEGABYTE = 1_000_000
 """Sizes of bodies are decimal."""
 
+_64_BITS = (1 << 64) - 1
 _PATHS = ("index.html", "images/logo.png", "search", "cart/checkout", "api/v2/orders", "robots.txt")
 _METHODS = ("GET", "GET", "GET", "POST", "PUT")
 _STATUSES = (200, 200, 200, 200, 304, 404, 500)
@@ -28,23 +28,29 @@ def document_id(number: int) -> str:
 
 def source(number: int) -> dict[str, Any]:
     """The document ``number``, from 0; 200 to 300 bytes as JSON. Its field ``sequence`` is the number."""
-    # Seeded by the number alone, so that any part of the documents can be made anywhere.
-    pick = random.Random(number)
+    bits = _scattered(number)
     return {
         "sequence": number,
         "@timestamp": 1_764_000_000_000 + number * 40,
-        "clientip": f"10.{pick.randrange(256)}.{pick.randrange(256)}.{pick.randrange(256)}",
-        "method": pick.choice(_METHODS),
-        "path": f"/{pick.choice(_PATHS)}?session={pick.getrandbits(64):016x}",
-        "status": pick.choice(_STATUSES),
-        "bytes": pick.randrange(100, 200_000),
-        "agent": pick.choice(_AGENTS),
+        "clientip": f"10.{bits & 255}.{bits >> 8 & 255}.{bits >> 16 & 255}",
+        "method": _METHODS[bits % len(_METHODS)],
+        "path": f"/{_PATHS[(bits >> 5) % len(_PATHS)]}?session={bits:016x}",
+        "status": _STATUSES[(bits >> 11) % len(_STATUSES)],
+        "bytes": (bits >> 24) % 200_000,
+        "agent": _AGENTS[(bits >> 44) % len(_AGENTS)],
     }
+
+
+def _scattered(number: int) -> int:
+    """64 bits without a visible order, from the number alone, so that any part of the documents can be made anywhere (splitmix64)."""
+    bits = (number + 1) * 0x9E3779B97F4A7C15 & _64_BITS
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _64_BITS
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _64_BITS
+    return bits ^ bits >> 31
 
 
 def bulk_lines(number: int) -> bytes:
     """The two lines of a ``_bulk`` request that index the document ``number`` under its id."""
-    # Spelled by hand what would be dumped: a million of them are made.
     document = json.dumps(source(number), separators=(",", ":"))
     return f'{{"index":{{"_id":"{document_id(number)}"}}}}\n{document}\n'.encode()
 
@@ -73,7 +79,7 @@ def bulk_of(body_bytes: int) -> bytes:
     Raises:
         ValueError: it is too small for a document and the one that makes up the size.
     """
-    # Repeating after some megabytes: making them takes time, and nothing on the way compresses before the log's rotation.
+    # Repeating after some megabytes, for making them takes time.
     cycle = [bulk_lines(number) for number in range(min(8_000, body_bytes // 200 + 2))]
     padded = b'{"index":{}}\n{"message":"%s"}\n'
     least = len(padded) - 2

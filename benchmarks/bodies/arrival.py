@@ -1,16 +1,12 @@
 """What became of a load: whether the shadow's node has received every request, and whether the capture has them all."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.bodies.sink import Sink
+from benchmarks.losses import losses, not_mirrored
 from benchmarks.subject import Subject
-
-_LOSS = re.compile(
-    r"dropped|failed|not_mirrored|lost|orphan|error|given_up|refused|unacknowledged|unanswered"
-)
 
 _POLL_S = 0.01
 # A look at the counters takes some 0.1 s of a core.
@@ -100,14 +96,4 @@ class Arrival:
         return requests if role == "primary" else min(requests, self._shadow.answered - self._answered)
 
     def _losses(self) -> dict[str, int]:
-        return {
-            f"{proxy.name} {name}": risen
-            for proxy, before in zip(self._subject.proxies, self._counters, strict=True)
-            for name, count in proxy.counters().items()
-            if _LOSS.search(name) and (risen := count - before.get(name, 0)) > 0
-        }
-
-
-def not_mirrored(losses: Mapping[str, int]) -> int:
-    """How many requests the primary says it did not mirror."""
-    return sum(count for name, count in losses.items() if re.match(r"primary (mirror_|not_mirrored_)", name))
+        return losses(self._subject.proxies, self._counters)
