@@ -34,7 +34,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 bench: $(INSTALLED)
-	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m benchmarks
+	$(BIN)/python -m capture.local_engine run -- sh -c '$(BIN)/python -m benchmarks && echo && $(BIN)/python -m benchmarks.bodies'
 
 clean:
 	if [ -x $(BIN)/python ]; then $(BIN)/python -m capture.local_engine stop >/dev/null; fi
