@@ -1,7 +1,7 @@
 """Whether processes have nothing to do: how "the work of the request before is finished" is told without asking them."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import Groups
@@ -16,22 +16,37 @@ def run_ns(schedstat: str) -> int:
     return int(schedstat.split(maxsplit=1)[0]) if schedstat.strip() else 0
 
 
+def waits_for_nothing(stat: str) -> bool:
+    """Whether a thread sleeps, by ``/proc/PID/task/TID/stat``: it neither runs, nor waits for a core (R) or the disk (D)."""
+    return stat == "" or stat[stat.rindex(")") + 2] not in "RD"
+
+
 def wait_idle(groups: Groups, timeout_s: float = 20) -> bool:
-    """Return as soon as all processes together use less than 4 % of a core for 50 ms; False: they did not within ``timeout_s``."""
+    """Return as soon as all processes together use less than 4 % of a core for 50 ms, and sleep at the end of these.
+
+    False: that was not within ``timeout_s``.
+    """
     pids = frozenset().union(*groups.values())
     deadline = time.monotonic() + timeout_s
     before, since = _run_ns(pids), time.monotonic()
     while since < deadline:
         time.sleep(_WINDOW_S)
         now, at = _run_ns(pids), time.monotonic()
-        if now - before < _BUSY * (at - since) * 1e9:
+        # On a busy machine one may want to run, and not be given a core.
+        if now - before < _BUSY * (at - since) * 1e9 and all(
+            map(waits_for_nothing, _of_threads(pids, "stat"))
+        ):
             return True
         before, since = now, at
     return False
 
 
 def _run_ns(pids: Iterable[int]) -> int:
-    return sum(run_ns(_read(path)) for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    return sum(map(run_ns, _of_threads(pids, "schedstat")))
+
+
+def _of_threads(pids: Iterable[int], name: str) -> Iterator[str]:
+    return (_read(path) for pid in pids for path in Path(f"/proc/{pid}/task").glob(f"*/{name}"))
 
 
 def _read(path: Path) -> str:

@@ -111,7 +111,6 @@ class _Connection(asyncio.BufferedProtocol):
         head = _HEAD % (status, len(body), self._length, self._first_ns, time.monotonic_ns())
         self._transport.write(head)
         self._transport.write(body)
-        self._first_ns = 0
 
     def _refuse(self, status: bytes) -> None:
         self._wanted = len(_SHORT)

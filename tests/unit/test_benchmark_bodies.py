@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from benchmarks.bodies.arrival import Arrived
-from benchmarks.bodies.idleness import run_ns, wait_idle
+from benchmarks.bodies.idleness import run_ns, wait_idle, waits_for_nothing
 from benchmarks.bodies.measure import (
     ANSWERS,
     CLIENTS,
@@ -212,15 +212,23 @@ def test_time_on_a_core() -> None:
     assert run_ns("") == 0
 
 
+@pytest.mark.parametrize(("state", "sleeps"), [("S", True), ("R", False), ("D", False), ("Z", True)])
+def test_who_wants_a_core_or_the_disk_does_not_sleep(state: str, sleeps: bool) -> None:
+    assert waits_for_nothing(f"42 (R (D) R) {state} 1 42") is sleeps
+    assert waits_for_nothing("")
+
+
 def test_who_has_ended_is_idle_and_who_computes_is_not() -> None:
     assert wait_idle({"gone": frozenset({2**22 + 1})}, timeout_s=5)
     assert not _wait_while_computing()
 
 
 def _wait_while_computing() -> bool:
-    """A process that computes until it is told not to."""
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+    computing = "print(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", computing], stdout=subprocess.PIPE) as process:
         try:
+            assert process.stdout is not None
+            process.stdout.readline()
             return wait_idle({"busy": frozenset({process.pid})}, timeout_s=0.5)
         finally:
             process.kill()
