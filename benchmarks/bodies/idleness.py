@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.processes import Groups
 
-# As long as the longest pause that a working agent makes (it reads its lines by the lot), and then some.
-_WINDOW_S = 0.05
+# Longer than the longest pause that a working agent makes: it writes the lines of a tenth of a second at once.
+_WINDOW_S = 0.12
 _BUSY = 0.04
 
 
@@ -22,7 +22,7 @@ def waits_for_nothing(stat: str) -> bool:
 
 
 def wait_idle(groups: Groups, timeout_s: float = 20) -> bool:
-    """Return as soon as all processes together use less than 4 % of a core for 50 ms, and sleep at the end of these.
+    """Return as soon as all processes together use less than 4 % of a core for 0.12 s, and sleep at the end of these.
 
     False: that was not within ``timeout_s``.
     """

@@ -35,7 +35,7 @@ class Amounts:
 
     back_to_back: tuple[int, ...] = (300, 200, 80, 24, 6)
     """Requests of each of `SIZES`."""
-    drained: tuple[int, ...] = (60, 60, 30, 15, 4)
+    drained: tuple[int, ...] = (40, 40, 20, 15, 5)
     answers: int = 10
     sustained_s: float = 4.0
     memory_each: int = 2
