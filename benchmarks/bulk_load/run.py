@@ -19,7 +19,7 @@ from benchmarks.images import built_images
 from benchmarks.losses import losses, not_mirrored
 from benchmarks.ours import Images, capture_and_mirror, haproxy_alone
 from benchmarks.programs import ensure_programs
-from benchmarks.quiet import QuietMachine
+from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.raw_client import request
 from benchmarks.subject import Subject
 from capture.console import SILENT, Console
@@ -80,6 +80,11 @@ class LoadResult:
         """Time for the client through ours, of that through HAProxy alone; medians."""
         return median(one.primary_s for one in self.ours) / median(one.primary_s for one in self.haproxy)
 
+    @property
+    def ratios(self) -> list[float]:
+        """The same of each round."""
+        return [ours.primary_s / alone.primary_s for ours, alone in zip(self.ours, self.haproxy, strict=True)]
+
 
 def run(settings: LoadSettings, console: Console = SILENT) -> LoadResult:
     """Measure.
@@ -118,6 +123,10 @@ def run(settings: LoadSettings, console: Console = SILENT) -> LoadResult:
                 quiet.wait()
                 results.append(measure())
                 console.progress(f"round {number + 1}/{settings.rounds}  {title:24} {_short(results[-1])}")
+        if quiet.busiest > BUSY_CORES:
+            console.progress(
+                f"warning: others used {quiet.busiest:.1f} cores just before a load; a ratio of a few hundredths means nothing then"
+            )
         found = environment(engine, images.primary, None)
         found["cores used by others just before a measurement"] = f"{quiet.busiest:.1f}"
         return LoadResult(found, settings.documents, haproxy, ours)

@@ -101,17 +101,23 @@ def _result(ours_s: float, later: float | None = 1.0, *, same: bool = True) -> L
         {},
         10,
         [Loaded(10.0, 1.0, (10, 10)), Loaded(10.0, 1.0, (10, 10))],
-        [Loaded(ours_s, later, (10, 10), {}, (right, right if same else wrong))],
+        [Loaded(ours_s, later, (10, 10), {}, (right, right if same else wrong))] * 2,
     )
 
 
 def test_the_verdict_is_about_the_ratio_of_the_medians() -> None:
-    assert verdicts(_result(10.4))[0] == "time of the load, of HAProxy alone: 1.040 (at most 1.05): yes"
-    assert verdicts(_result(10.6))[0].endswith("NO")
+    assert (
+        verdicts(_result(10.4))[0]
+        == "time of the load, of HAProxy alone: 1.040 (at most 1.05): yes; by rounds 1.040, 1.040"
+    )
+    assert "(at most 1.05): NO" in verdicts(_result(10.6))[0]
 
 
 def test_a_shadow_that_was_spared_is_no_comparison() -> None:
-    assert "NO (not comparable" in verdicts(_result(9.0, None))[0]
+    assert verdicts(_result(9.0, None))[0].startswith(
+        "time of the load, of HAProxy alone: 0.900 (at most 1.05): NO"
+    )
+    assert "not comparable" in verdicts(_result(9.0, None))[0]
 
 
 def test_differences_are_shown() -> None:
@@ -127,6 +133,7 @@ def test_the_table_has_every_load_and_the_medians() -> None:
         "HAProxy alone, round 1",
         "HAProxy alone, round 2",
         "ours, capture + mirror, round 1",
+        "ours, capture + mirror, round 2",
         "HAProxy alone, median",
         "ours, capture + mirror, median",
     ]
