@@ -82,7 +82,9 @@ def _show(result: RunResult, seconds: float) -> None:
     click.echo(f"\n{memory_table(summaries)}\n")
     for name in (CAPTURE, MIRROR):
         if (title := SUBJECTS[name]) in summaries:
-            click.echo(asked(title, compare(summaries[title], summaries.get(alone))))
+            # What was not mirrored or captured was no work: a yes is then worth less than it seems.
+            called = f"{title} (with losses, see below)" if incomplete({title: summaries[title]}) else title
+            click.echo(asked(called, compare(summaries[title], summaries.get(alone))))
     late = sum(one.not_idle for one in summaries.values())
     if late:
         click.echo(f"{late} drained requests were sent though something was still being done after 20 s")

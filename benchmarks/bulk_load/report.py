@@ -29,7 +29,7 @@ def verdicts(result: LoadResult) -> list[str]:
     holds = comparable and result.ratio <= ASKED_RATIO
     lines = [
         f"time of the load, of HAProxy alone: {result.ratio:.3f} (at most {ASKED_RATIO:g}): {_answer(holds)}"
-        + f"; by rounds {', '.join(f'{ratio:.3f}' for ratio in result.ratios)}"
+        f"; by rounds {', '.join(f'{ratio:.3f}' for ratio in result.ratios)}"
         + ("" if comparable else "; not comparable: the shadow was not given everything")
     ]
     for number, one in enumerate(result.ours, 1):
