@@ -39,7 +39,7 @@ fidelity: $(INSTALLED)
 	    tests/integration/test_fidelity.py tests/integration/test_failure_inside.py
 
 bench: $(INSTALLED)
-	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m benchmarks
+	$(BIN)/python -m capture.local_engine run -- sh -c '$(BIN)/python -m benchmarks && echo && $(BIN)/python -m benchmarks.bodies'
 
 clean:
 	if [ -x $(BIN)/python ]; then $(BIN)/python -m capture.local_engine stop >/dev/null; fi

@@ -2,19 +2,19 @@
 
 import dataclasses
 import json
-import sys
 import time
 from pathlib import Path
 
 import click
 
+from benchmarks.options import assignment, exit_on_signal
 from benchmarks.ours import Images
 from benchmarks.results import Reference, compare, summarise
 from benchmarks.run import ENVOY, HAPROXY, MIRROR, SUBJECTS, RunResult, RunSettings, run
 from benchmarks.table import cost_table, speed_table, verdict
 from capture.command import CONTEXT, Command
 from capture.console import Console, Verbosity
-from capture.errors import ExitCode, bad_input
+from capture.errors import ExitCode
 from capture.subcommand import terminating
 
 
@@ -58,11 +58,11 @@ def main(
         quick=quick,
         skip=frozenset(skip),
         images=Images(*images) if images else None,
-        environment=dict(_assignment(text) for text in env),
+        environment=dict(assignment(text) for text in env),
     )
     started = time.monotonic()
     # Ctrl+C, too, ends in the clean-up of whatever is running then.
-    with terminating(_exit):
+    with terminating(exit_on_signal):
         result = run(settings, Console(Verbosity.VERBOSE if verbose else Verbosity.NORMAL))
     _show(result, time.monotonic() - started)
     if json_file is not None:
@@ -85,17 +85,6 @@ def _show(result: RunResult, seconds: float) -> None:
             Reference(),
         )
         click.echo(f"\n{verdict(comparisons)}")
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise bad_input(f"--env: '{text}' is not NAME=VALUE", "for example --env CAPTURE_BUFSIZE=32768")
-    return name, value
-
-
-def _exit(number: int, _frame: object) -> None:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from capture.errors import UserError
 LATENCY_RATE = 1000
 """Requests per second at which latency is measured."""
 
-_LATENCY_CONNECTIONS = 100
+_LATENCY_PER_CONNECTION = 10
 _MAXIMUM_CONNECTIONS = 32
 _WARM_UP_S = 1
 
@@ -31,29 +31,31 @@ class Load:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds at `LATENCY_RATE`."""
+    """Milliseconds of an open loop's requests."""
 
     p50_ms: float
     p99_ms: float
 
 
-def latency(url: str, seconds: int) -> tuple[Latency, Load]:
-    """An open loop at 1,000 req/s.
+def latency(url: str, seconds: int, rate: int = LATENCY_RATE) -> tuple[Latency, Load]:
+    """An open loop at ``rate`` req/s, a multiple of 10.
 
-    100 connections, each due to send every 100 ms, begin one after the other, 1 ms apart, so that requests leave one by one.
+    Connections that are each due to send every 100 ms (100 of them at 1,000 req/s) begin one after the other, so that requests leave
+    one by one.
     A connection that waits for an answer does not hold the others up; what it sends late itself is corrected
     (`benchmarks.latency.with_omitted`).
     """
-    per_connection = LATENCY_RATE // _LATENCY_CONNECTIONS
-    requests = (seconds + _WARM_UP_S) * LATENCY_RATE
+    connections = rate // _LATENCY_PER_CONNECTION
+    requests = (seconds + _WARM_UP_S) * rate
     with tempfile.TemporaryDirectory(prefix="capture-bench-") as folder:
         log = Path(folder) / "requests.tsv"
-        load = _h2load(url, _LATENCY_CONNECTIONS, requests, [*_paced(per_connection), f"--log-file={log}"])
+        pace = _paced(_LATENCY_PER_CONNECTION, 1000 // rate)
+        load = _h2load(url, connections, requests, [*pace, f"--log-file={log}"])
         try:
             latencies = read_log(log.read_text(), _WARM_UP_S * 1_000_000)
         except ValueError as error:
             raise UserError(f"{url}: {error}", hint="is something else using that port?") from error
-    complete = with_omitted(latencies, 1e6 / per_connection)
+    complete = with_omitted(latencies, 1e6 / _LATENCY_PER_CONNECTION)
     return Latency(percentile(complete, 50) / 1000, percentile(complete, 99) / 1000), load
 
 
@@ -69,9 +71,9 @@ def closed_loop(url: str, requests: int) -> Load:
     return _h2load(url, _MAXIMUM_CONNECTIONS, requests, [])
 
 
-def _paced(per_connection: float) -> list[str]:
+def _paced(per_connection: float, apart_ms: int = 1) -> list[str]:
     # -r: connections begin one by one. Together they would send in bursts.
-    return ["-r", "1", "--rate-period=1ms", f"--rps={per_connection:.3f}"]
+    return ["-r", "1", f"--rate-period={apart_ms}ms", f"--rps={per_connection:.3f}"]
 
 
 def _h2load(url: str, connections: int, requests: int, options: list[str]) -> Load:

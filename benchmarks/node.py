@@ -49,6 +49,11 @@ class ClusterNode:
     counted: Path
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """HOST:PORT, as `benchmarks.subject.Node` says."""
+        return (f"127.0.0.1:{self.port}",)
+
+    @property
     def answered(self) -> int:
         """Requests for `PATH` that it has answered, exactly; at most 10 ms old."""
         return self.counted.stat().st_size

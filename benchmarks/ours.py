@@ -1,4 +1,4 @@
-"""Our two proxies, and HAProxy alone from the same image, in containers on the host's network."""
+"""Our two proxies, and plain HAProxies from the same image, in containers on the host's network."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.containers import container, processes
-from benchmarks.node import ClusterNode
 from benchmarks.processes import Groups
-from benchmarks.subject import Captured, Subject
+from benchmarks.subject import Captured, Node, Subject
 from capture.container import Container
 from capture.engine import Engine
 from capture.errors import UserError
 
 _LOG = "/var/log/haproxy-traffic.log"
+_PROGRAMS = {"haproxy": "HAProxy", "agent": "agent", "tee": "tee"}
 _LOST = re.compile(r"dropped|failed|not_mirrored|lost|orphan|error")
 
 # Every limit of time that HAProxy asks for, and nothing more.
@@ -28,7 +28,26 @@ frontend clients
     bind 127.0.0.1:{port}
     default_backend nodes
 backend nodes
-    server node 127.0.0.1:{node}
+{servers}
+"""
+
+# The same, passing everything on to a second section of the same process, as ours does on the way through its tee.
+_TWO_HOPS = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+frontend clients
+    bind 127.0.0.1:{port}
+    default_backend second_hop
+backend second_hop
+    server inner unix@/tmp/inner.sock
+frontend inner
+    bind unix@/tmp/inner.sock
+    default_backend nodes
+backend nodes
+{servers}
 """
 
 
@@ -49,18 +68,22 @@ class CapturingProxy:
 
     def captured(self) -> Captured:
         """What ``capture-status`` says."""
+        status = self.counters()
+        return Captured(
+            status["captured"], sum(count for name, count in status.items() if _LOST.search(name))
+        )
+
+    def counters(self) -> dict[str, int]:
+        """Every counter of ``capture-status``; one within another is called ``OUTER.INNER``."""
         executed = self._container.exec("capture-status")
         try:
-            status = json.loads(executed.output)
-        except json.JSONDecodeError as error:
+            return flatten(json.loads(executed.output))
+        except ValueError as error:
             raise UserError(
                 f"capture-status failed in {self._container.name}",
                 hint="its output is above",
                 detail=executed.output,
             ) from error
-        return Captured(
-            status["captured"], sum(count for name, count in status.items() if _LOST.search(name))
-        )
 
     def count_lines(self) -> int:
         """The lines of the log and of the rotated ones."""
@@ -70,9 +93,25 @@ class CapturingProxy:
 
 
 @contextmanager
-def haproxy_alone(engine: Engine, image: str, port: int, node: ClusterNode) -> Iterator[Subject]:
+def haproxy_alone(engine: Engine, image: str, port: int, node: Node) -> Iterator[Subject]:
     """The image's HAProxy as a plain proxy."""
-    configuration = {"PLAIN": _PLAIN.format(port=port, node=node.port)}
+    with _plain(engine, image, port, node, _PLAIN) as subject:
+        yield subject
+
+
+@contextmanager
+def haproxy_twice(engine: Engine, image: str, port: int, node: Node) -> Iterator[Subject]:
+    """The image's HAProxy as a plain proxy that passes everything through itself twice, over a Unix socket."""
+    with _plain(engine, image, port, node, _TWO_HOPS) as subject:
+        yield subject
+
+
+@contextmanager
+def _plain(engine: Engine, image: str, port: int, node: Node, template: str) -> Iterator[Subject]:
+    servers = "\n".join(
+        f"    server node{number} {address}" for number, address in enumerate(node.addresses, 1)
+    )
+    configuration = {"PLAIN": template.format(port=port, servers=servers)}
     command = ("sh", "-c", 'echo "$PLAIN" > /tmp/plain.cfg && exec haproxy -q -db -f /tmp/plain.cfg')
     with container(engine, image, port, configuration, command) as started:
         found = processes(started, {"haproxy": "HAProxy"})
@@ -81,7 +120,7 @@ def haproxy_alone(engine: Engine, image: str, port: int, node: ClusterNode) -> I
 
 @contextmanager
 def capture_only(
-    engine: Engine, images: Images, port: int, node: ClusterNode, environment: Mapping[str, str]
+    engine: Engine, images: Images, port: int, node: Node, environment: Mapping[str, str]
 ) -> Iterator[Subject]:
     """The primary proxy without a shadow."""
     settings = {**environment, "CAPTURE_SHADOW_HAPROXY": ""}
@@ -94,7 +133,7 @@ def capture_and_mirror(
     engine: Engine,
     images: Images,
     ports: tuple[int, int],
-    nodes: tuple[ClusterNode, ClusterNode],
+    nodes: tuple[Node, Node],
     environment: Mapping[str, str],
 ) -> Iterator[Subject]:
     """The primary proxy mirroring to the shadow proxy; both capture. Ports and nodes: primary, shadow."""
@@ -112,21 +151,32 @@ def mirror_straight(
     engine: Engine,
     images: Images,
     port: int,
-    nodes: tuple[ClusterNode, ClusterNode],
+    nodes: tuple[Node, Node],
     environment: Mapping[str, str],
 ) -> Iterator[Subject]:
     """The primary proxy mirroring straight to the shadow's node, as Envoy's mirror does. Nodes: primary, shadow."""
-    settings = {**environment, "CAPTURE_SHADOW_HAPROXY": f"127.0.0.1:{nodes[1].port}"}
+    settings = {**environment, "CAPTURE_SHADOW_HAPROXY": " ".join(nodes[1].addresses)}
     with _proxy(engine, images.primary, "primary", port, nodes[0], settings) as (proxy, groups):
         yield Subject(port, lambda: groups, mirrors=True, proxies=(proxy,))
 
 
 @contextmanager
 def _proxy(
-    engine: Engine, image: str, role: str, port: int, node: ClusterNode, environment: Mapping[str, str]
+    engine: Engine, image: str, role: str, port: int, node: Node, environment: Mapping[str, str]
 ) -> Iterator[tuple[CapturingProxy, Groups]]:
-    settings = {**environment, "CAPTURE_PORT": str(port), "CAPTURE_NODES": f"127.0.0.1:{node.port}"}
+    settings = {**environment, "CAPTURE_PORT": str(port), "CAPTURE_NODES": " ".join(node.addresses)}
     with container(engine, image, port, settings) as started:
         started.wait_healthy()
-        names = {"haproxy": f"{role} HAProxy", "python3": f"{role} agent"}
+        names = {program: f"{role} {title}" for program, title in _PROGRAMS.items()}
         yield CapturingProxy(role, started), processes(started, names)
+
+
+def flatten(status: Mapping[str, object], outer: str = "") -> dict[str, int]:
+    """The whole numbers of a JSON object and of those in it, by their names."""
+    found: dict[str, int] = {}
+    for name, value in status.items():
+        if isinstance(value, Mapping):
+            found |= flatten(value, f"{outer}{name}.")
+        elif isinstance(value, int):
+            found[f"{outer}{name}"] = int(value)
+    return found

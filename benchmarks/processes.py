@@ -44,12 +44,24 @@ def session_processes(session: int) -> frozenset[int]:
 
 
 def container_processes(container_id: str) -> dict[str, frozenset[int]]:
-    """The processes of a container by their command's name."""
+    """The processes of a container by their command's name; a Python program by its module's."""
     found: dict[str, set[int]] = {}
     for pid in _pids():
         if container_id in _read(pid, "cgroup"):
-            found.setdefault(_read(pid, "comm").strip(), set()).add(pid)
+            name = program_name(_read(pid, "comm").strip(), _read(pid, "cmdline"))
+            found.setdefault(name, set()).add(pid)
     return {name: frozenset(pids) for name, pids in found.items()}
+
+
+def program_name(command: str, command_line: str) -> str:
+    """What a process runs: its command, or MODULE of ``python3 -m MODULE``.
+
+    ``command_line``: as in ``/proc/PID/cmdline``, words separated by NUL.
+    """
+    words = command_line.split("\0")
+    if command.startswith("python") and "-m" in words[:-1]:
+        return words[words.index("-m") + 1]
+    return command
 
 
 class Accounting:

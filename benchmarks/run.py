@@ -1,7 +1,6 @@
 """One run: everything is started, measured in interleaved rounds, and removed."""
 
 import os
-import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from benchmarks.environment import environment
 from benchmarks.envoy import envoy, envoy_image
 from benchmarks.host_process import free_ports
+from benchmarks.images import built_images
 from benchmarks.measure import QUICK, Bench, Durations, Measured
 from benchmarks.node import cluster_node
 from benchmarks.ours import Images, capture_and_mirror, capture_only, haproxy_alone, mirror_straight
@@ -19,9 +19,6 @@ from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.subject import Subject
 from capture.console import SILENT, Console
 from capture.engine import Engine, connect
-from capture.images import build_images
-from capture.settings import BuildSettings
-from haproxy_config.nodes import parse_nodes
 
 DIRECT = "direct"
 HAPROXY = "haproxy"
@@ -80,7 +77,7 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capture-bench-")))
         # nginx's worker is not root.
         folder.chmod(0o755)
-        images = settings.images or stack.enter_context(_built(engine, folder / "workspace", console))
+        images = settings.images or stack.enter_context(built_images(engine, folder / "workspace", console))
         ports = free_ports(8)
         bench = Bench(
             stack.enter_context(cluster_node(folder / "primary", ports[0])),
@@ -177,27 +174,3 @@ def _short(measured: Measured) -> str:
         f"p50 {low.p50_ms:.2f} ms, p99 {low.p99_ms:.2f} ms, max {maximum} req/s, "
         f"burst {measured.burst.rate:,.0f} ({measured.burst.behind:,} behind)"
     )
-
-
-@contextmanager
-def _built(engine: Engine, workspace: Path, console: Console) -> Iterator[Images]:
-    """Both images under names of this run's own, removed in the end; the next run finds their layers in the engine's cache."""
-    token = secrets.token_hex(4)
-    images = Images(f"capture-bench-{token}-primary", f"capture-bench-{token}-shadow")
-    console.progress("Building the images")
-    try:
-        build_images(
-            BuildSettings(
-                primary_image=images.primary,
-                primary_nodes=parse_nodes(["primary-node.invalid:9200"]),
-                shadow_haproxy=parse_nodes(["shadow-haproxy.invalid:9200"]),
-                shadow_image=images.shadow,
-                shadow_nodes=parse_nodes(["shadow-node.invalid:9200"]),
-                workspace=workspace,
-            ),
-            engine=engine,
-        )
-        yield images
-    finally:
-        engine.remove_image(images.primary)
-        engine.remove_image(images.shadow)

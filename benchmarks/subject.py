@@ -16,6 +16,14 @@ class Captured:
     lost: int
 
 
+class Node(Protocol):
+    """What stands behind a proxy."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """HOST:PORT of each node of the cluster, as reached from the host's network."""
+
+
 class Proxy(Protocol):
     """A proxy that captures."""
 
@@ -24,6 +32,9 @@ class Proxy(Protocol):
 
     def captured(self) -> Captured:
         """What its agent says."""
+
+    def counters(self) -> dict[str, int]:
+        """Every counter of its ``capture-status``; one within another is called ``OUTER.INNER``."""
 
     def count_lines(self) -> int:
         """The lines that are in its log's files."""
