@@ -59,6 +59,8 @@ class Outcomes:
     by_name: dict[str, Outcome]
     primary: dict[str, list[Entry]]
     shadow: dict[str, list[Entry]]
+    unsettled: str
+    """What was waited for in vain, if anything, and both agents' counters; shown with the tests that fail."""
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +83,15 @@ def outcomes(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
         status = status_of(rig.primary)
         return not status["open_transactions"] and not status["waiting_for_shadow"]
 
+    unsettled = ""
     try:
         poll("the shadow to have had all", settled, 60, every_s=0.1)
         for proxy in (rig.primary, rig.shadow):
             poll("all in the log", lambda proxy=proxy: lines_in_log(proxy) >= count, 10, every_s=0.2)  # type: ignore[misc]
     except AssertionError as error:
         # Then it is some cases that fail, and not all of them.
-        print(error, status_of(rig.primary), status_of(rig.shadow), sep="\n")
-    yield Outcomes(by_name, read_log(rig.primary), read_log(rig.shadow))
+        unsettled = f"{error}\nprimary: {status_of(rig.primary)}\nshadow: {status_of(rig.shadow)}"
+    yield Outcomes(by_name, read_log(rig.primary), read_log(rig.shadow), unsettled)
     fidelity_bodies.forget()
 
 
@@ -100,6 +103,7 @@ def lines_in_log(proxy: Proxy) -> int:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_reaches_both_sides(rig: Rig, outcomes: Outcomes, case: Case, verdict: Verdict) -> None:
     verdict.group = case.group
+    print(outcomes.unsettled)
     outcome = outcomes.by_name[case.name]
     with verdict.column("client"):
         check_client(outcome.expected, outcome.got, case)
