@@ -5,7 +5,6 @@ Each failure happens at a place and not at a time: when so many bytes are there.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
@@ -47,8 +46,9 @@ class Seen:
 
     answer: Answer
     rest: bytes
-    """What comes after the answer until the end of the connection."""
-    was_reset: bool
+    """What comes after the answer."""
+    end: str
+    """Of the connection: ``closed``, ``reset``, or ``open`` while there was none."""
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +93,15 @@ def send_half(client: RawClient, request: Request, node: RecordingServer) -> Non
 
 
 def read_all(client: RawClient, method: str = "POST") -> Seen:
-    """The answer, and then the end, which the client makes where HAProxy still awaits the rest of its request."""
+    """The answer, and the end, if one follows: HAProxy may await the rest of a request that it has answered."""
     answer = client.answer(method)
-    with suppress(OSError):
-        client.half_close()
-    return Seen(answer, client.rest(), client.was_reset)
+    end = client.end(2)
+    return Seen(answer, client.buffered(), end)
+
+
+def second_half_of(request: Request) -> bytes:
+    """What comes after `half_of`."""
+    return request.wire.removeprefix(half_of(request))
 
 
 def the_entry(proxy: Proxy, case: str) -> Entry:
@@ -183,7 +187,7 @@ def test_agent_killed_in_an_upload(rig: Rig, verdict: Verdict) -> None:
         killed = process_id(rig.primary, "agent")
         rig.primary.exec("sh", "-c", f"kill -9 {killed}")
         await_new_agent(rig.primary, killed)
-        client.send(request.wire.removeprefix(half_of(request)))
+        client.send(second_half_of(request))
         got = client.answer()
     with verdict.column("client"):
         assert expected.status == 200

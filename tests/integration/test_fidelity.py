@@ -28,9 +28,25 @@ from tests.integration.rig import LOG_PATH, PATIENT, Entry, Rig, Setting, open_r
 CASES = list(cases())
 REFUSALS = refusals()
 
+# Counters of the agent that count what no request here gives a reason for.
+NEVER = (
+    "mirror_failed",
+    "mirror_dropped",
+    "not_mirrored_truncated",
+    "not_mirrored_unseen",
+    "not_mirrored_unanswered",
+    "passed_unacknowledged",
+    "ring_dropped",
+    "order_given_up",
+    "lost_ends",
+    "orphan_answers",
+    "protocol_errors",
+    "capture_dropped",
+)
+
 # One file, which is read once. A shadow that hangs in one case does not hold up the others for long.
 _ENVIRONMENT = {
-    "CAPTURE_MIRROR_DEADLINE_S": "20",
+    "CAPTURE_MIRROR_DEADLINE_S": "10",
     "CAPTURE_LOG_FILE_BYTES": str(2 << 30),
     "CAPTURE_LOG_TOTAL_BYTES": str(8 << 30),
     **PATIENT,
@@ -85,7 +101,7 @@ def outcomes(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
 
     unsettled = ""
     try:
-        poll("the shadow to have had all", settled, 60, every_s=0.1)
+        poll("the shadow to have had all", settled, 90, every_s=0.1)
         for proxy in (rig.primary, rig.shadow):
             poll("all in the log", lambda proxy=proxy: lines_in_log(proxy) >= count, 10, every_s=0.2)  # type: ignore[misc]
     except AssertionError as error:
@@ -126,6 +142,13 @@ def test_reaches_both_sides(rig: Rig, outcomes: Outcomes, case: Case, verdict: V
         with verdict.column("shadow's log"):
             assert [entry["_id"] for entry in in_primary] == [entry["_id"] for entry in in_shadow]
     verdict.conclude()
+
+
+def test_shadow_had_each_request_without_a_hitch(rig: Rig, outcomes: Outcomes) -> None:
+    status = status_of(rig.primary)
+    assert outcomes.unsettled == ""
+    # Those that the shadow did not answer within the mirror's deadline, too.
+    assert {name: status[name] for name in NEVER} == dict.fromkeys(NEVER, 0)
 
 
 @pytest.mark.parametrize("name", REFUSALS)
