@@ -33,7 +33,7 @@ KEPT_WHOLE_BYTES = 16 * 1024 * 1024
 def read_log(proxy: Proxy) -> dict[str, list[Entry]]:
     """The entries of a capture log by the case that they name; a body's ``text`` is its `Content`."""
     found: dict[str, list[Entry]] = {}
-    for line in proxy.log_lines():
+    for line in proxy.whole_lines():
         entry = json.loads(line)
         for part, encoding in (
             (entry["request"].get("postData"), "_encoding"),
