@@ -56,6 +56,9 @@ class Case:
     trailers_mirrored: bool = True
     """False: the client did not announce its trailers (RFC 9110 6.6.2), so that the mirror may leave them out (6.5.1)."""
 
+    answer_may_be_cut: bool = False
+    """The answer need not fit HAProxy's buffer, and nobody asked for such answers whole: the logs may have its beginning alone."""
+
     @cached_property
     def requests(self) -> Sequence[Request]:
         """The same ones at each call."""
@@ -77,7 +80,7 @@ def one(group: str, name: str, *arguments: Any, **more: Any) -> Case:
 
     A ``body`` that is a function is called when it is needed; ``chunk_bytes``: the size of all chunks.
     """
-    of_case = ("how", "pace", "closes", "slow", "trailers_mirrored")
+    of_case = ("how", "pace", "closes", "slow", "trailers_mirrored", "answer_may_be_cut")
     for_case = {key: more.pop(key) for key in of_case if key in more}
 
     chunk_bytes = more.pop("chunk_bytes", 0)
@@ -487,7 +490,8 @@ def http2() -> Iterator[Case]:
         "status=404",
     ):
         name = rule.replace(" ", "-").replace("=", "-")
-        yield one(group, f"h2-answer-{name}", "GET", b"/i", answer=rule, **h2)
+        cut = rule == "size=1048576"
+        yield one(group, f"h2-answer-{name}", "GET", b"/i", answer=rule, answer_may_be_cut=cut, **h2)
     yield one(group, "h2-answer-close-delimited", "GET", b"/i", answer="framing=close size=500", **h2)
     yield Case(
         "h2-one-after-the-other",
@@ -565,39 +569,19 @@ def _then_next(method: str, rule: str, size: int = 0) -> Callable[[], Sequence[R
 
 
 def answer_sizes() -> Iterator[Case]:
+    def get(name: str, rule: str, size: int = MB, **more: Any) -> Case:
+        cut = size >= 63 * KB
+        return one("long answers", name, "GET", b"/i", answer=rule, answer_may_be_cut=cut, **more)
+
     for name, size in SIZES.items():
-        yield one("long answers", f"answer-length-{name}", "GET", b"/i", answer=f"size={size}")
-        yield one(
-            "long answers",
-            f"answer-chunked-{name}",
-            "GET",
-            b"/i",
-            answer=f"size={size} framing=chunked pieces=9",
-        )
+        yield get(f"answer-length-{name}", f"size={size}", size)
+        yield get(f"answer-chunked-{name}", f"size={size} framing=chunked pieces=9", size)
     for name in ("63-kb", "64-kb-and-1", "1-mb"):
-        yield one(
-            "long answers",
-            f"answer-until-close-{name}",
-            "GET",
-            b"/i",
-            answer=f"size={SIZES[name]} framing=close",
-            closes=True,
-        )
-        yield one(
-            "long answers",
-            f"answer-binary-{name}",
-            "GET",
-            b"/i",
-            answer=f"size={SIZES[name]} binary=1 type=application/octet-stream",
-        )
+        size = SIZES[name]
+        yield get(f"answer-until-close-{name}", f"size={size} framing=close", size, closes=True)
+        yield get(f"answer-binary-{name}", f"size={size} binary=1 type=application/octet-stream", size)
     for framing in ("length", "chunked"):
-        yield one(
-            "long answers",
-            f"answer-gzip-{framing}-of-12-mb",
-            "GET",
-            b"/i",
-            answer=f"size={12 * MB} gzip=1 framing={framing} varied=1",
-        )
+        yield get(f"answer-gzip-{framing}-of-12-mb", f"size={12 * MB} gzip=1 framing={framing} varied=1")
 
 
 def whole_answers() -> Iterator[Case]:
@@ -655,7 +639,7 @@ def refusals() -> dict[str, bytes]:
         "two-lengths": b"GET / HTTP/1.1" + host + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "two-codings": b"GET / HTTP/1.1" + host + b"Transfer-Encoding: gzip\r\n\r\n",
         "two-hosts": b"GET http://b/ HTTP/1.1" + host + b"\r\n",
-        "http-1.2": b"GET / HTTP/9.9" + host + b"\r\n",
+        "no-http": b"GET / HTTQ/1.1" + host + b"\r\n",
         "head-beyond-the-buffer": b"GET / HTTP/1.1" + host + b"X: " + b"a" * 70_000 + b"\r\n\r\n",
         "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     }

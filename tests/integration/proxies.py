@@ -51,6 +51,13 @@ class Proxy:
         except FileNotFoundError:
             return []
 
+    def whole_lines(self) -> list[bytes]:
+        """The same without a line that is being written: a long one is, for a while."""
+        try:
+            return self.container.read_file("/var/log/haproxy-traffic.log").split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+
     def exec(self, *command: str) -> str:
         """The output of a command inside, which must succeed."""
         executed = self.container.exec(*command)

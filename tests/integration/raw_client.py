@@ -120,9 +120,6 @@ def header_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
 class RawClient:
     """One connection. Every wait ends after ``timeout_s`` with an error."""
 
-    was_reset = False
-    """Whether the other side ended it by a TCP reset."""
-
     def __init__(self, address: tuple[str, int], timeout_s: float = 20, receive_bytes: int = 0) -> None:
         """``receive_bytes``: so much is received at most that nobody has read; 0: as the system likes."""
         self._socket = socket.socket(socket.AF_INET)
@@ -136,6 +133,7 @@ class RawClient:
             raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
+        self._was_reset = False
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -205,6 +203,23 @@ class RawClient:
             pass
         return self._take(len(self._buffer))
 
+    def end(self, within_s: float) -> str:
+        """How the other side ends the connection: ``closed`` or ``reset``; ``open``: it sent nothing for so long."""
+        timeout = self._socket.gettimeout()
+        self._socket.settimeout(within_s)
+        try:
+            while self._more():
+                pass
+        except TimeoutError:
+            return "open"
+        finally:
+            self._socket.settimeout(timeout)
+        return "reset" if self._was_reset else "closed"
+
+    def buffered(self) -> bytes:
+        """What has come and was not read."""
+        return self._take(len(self._buffer))
+
     def is_open_and_silent(self) -> bool:
         """Whether the connection is open, and nothing unasked for has come."""
         if self._buffer or self._ended:
@@ -227,7 +242,7 @@ class RawClient:
             data = b"" if self._ended else self._socket.recv(1 << 18)
         except ConnectionResetError:
             data = b""
-            self.was_reset = True
+            self._was_reset = True
         if not data:
             self._ended = True
             return False

@@ -169,7 +169,7 @@ def entries_of(proxy: Proxy, case: str) -> list[Entry]:
     mark = case.encode()
     return [
         entry
-        for line in proxy.log_lines()
+        for line in proxy.whole_lines()
         if mark in line
         for entry in [json.loads(line)]
         if is_about(entry, case)
@@ -184,7 +184,7 @@ def is_about(entry: Entry, case: str) -> bool:
 def entries_by_case(proxy: Proxy) -> dict[str, list[Entry]]:
     """The lines of a log by the case that they name."""
     found: dict[str, list[Entry]] = {}
-    for line in proxy.log_lines():
+    for line in proxy.whole_lines():
         entry = json.loads(line)
         found.setdefault(case_of(entry), []).append(entry)
     return found

@@ -28,9 +28,25 @@ from tests.integration.rig import LOG_PATH, PATIENT, Entry, Rig, Setting, open_r
 CASES = list(cases())
 REFUSALS = refusals()
 
+# Counters of the agent that count what no request here gives a reason for.
+NEVER = (
+    "mirror_failed",
+    "mirror_dropped",
+    "not_mirrored_truncated",
+    "not_mirrored_unseen",
+    "not_mirrored_unanswered",
+    "passed_unacknowledged",
+    "ring_dropped",
+    "order_given_up",
+    "lost_ends",
+    "orphan_answers",
+    "protocol_errors",
+    "capture_dropped",
+)
+
 # One file, which is read once. A shadow that hangs in one case does not hold up the others for long.
 _ENVIRONMENT = {
-    "CAPTURE_MIRROR_DEADLINE_S": "20",
+    "CAPTURE_MIRROR_DEADLINE_S": "10",
     "CAPTURE_LOG_FILE_BYTES": str(2 << 30),
     "CAPTURE_LOG_TOTAL_BYTES": str(8 << 30),
     **PATIENT,
@@ -59,6 +75,8 @@ class Outcomes:
     by_name: dict[str, Outcome]
     primary: dict[str, list[Entry]]
     shadow: dict[str, list[Entry]]
+    unsettled: str
+    """What was waited for in vain, if anything, and both agents' counters; shown with the tests that fail."""
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +99,15 @@ def outcomes(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
         status = status_of(rig.primary)
         return not status["open_transactions"] and not status["waiting_for_shadow"]
 
+    unsettled = ""
     try:
-        poll("the shadow to have had all", settled, 60, every_s=0.1)
+        poll("the shadow to have had all", settled, 90, every_s=0.1)
         for proxy in (rig.primary, rig.shadow):
             poll("all in the log", lambda proxy=proxy: lines_in_log(proxy) >= count, 10, every_s=0.2)  # type: ignore[misc]
     except AssertionError as error:
         # Then it is some cases that fail, and not all of them.
-        print(error, status_of(rig.primary), status_of(rig.shadow), sep="\n")
-    yield Outcomes(by_name, read_log(rig.primary), read_log(rig.shadow))
+        unsettled = f"{error}\nprimary: {status_of(rig.primary)}\nshadow: {status_of(rig.shadow)}"
+    yield Outcomes(by_name, read_log(rig.primary), read_log(rig.shadow), unsettled)
     fidelity_bodies.forget()
 
 
@@ -100,6 +119,7 @@ def lines_in_log(proxy: Proxy) -> int:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_reaches_both_sides(rig: Rig, outcomes: Outcomes, case: Case, verdict: Verdict) -> None:
     verdict.group = case.group
+    print(outcomes.unsettled)
     outcome = outcomes.by_name[case.name]
     with verdict.column("client"):
         check_client(outcome.expected, outcome.got, case)
@@ -122,6 +142,13 @@ def test_reaches_both_sides(rig: Rig, outcomes: Outcomes, case: Case, verdict: V
         with verdict.column("shadow's log"):
             assert [entry["_id"] for entry in in_primary] == [entry["_id"] for entry in in_shadow]
     verdict.conclude()
+
+
+def test_shadow_had_each_request_without_a_hitch(rig: Rig, outcomes: Outcomes) -> None:
+    status = status_of(rig.primary)
+    assert outcomes.unsettled == ""
+    # Those that the shadow did not answer within the mirror's deadline, too.
+    assert {name: status[name] for name in NEVER} == dict.fromkeys(NEVER, 0)
 
 
 @pytest.mark.parametrize("name", REFUSALS)
