@@ -136,7 +136,8 @@ class _Utf8:
 def _is_text(chunks: Iterator[bytes]) -> bool:
     text = _Utf8()
     for chunk in chunks:
-        for part in parts_of(chunk):
+        # Of ASCII a whole chunk is looked through at once.
+        for part in iter((chunk,)) if chunk.isascii() else parts_of(chunk):
             if not text.take(part):
                 return False
     return text.whole

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import zstandard
 
 from capture.engine import Engine
 from tests.integration.fidelity_cases import cases
@@ -205,6 +206,14 @@ def test_gzip_bodies_are_decoded_with_both_sizes(rig: Rig) -> None:
     assert len(content["text"]) == content["size"] == 5000
     assert content["compression"] == 5000 - entry["response"]["bodySize"]
     assert 0 < entry["response"]["bodySize"] < 500
+
+
+def test_zstd_bodies_are_decoded_with_both_sizes(rig: Rig) -> None:
+    plain = ('{"title": "caf\u00e9"}\n' * 50).encode()
+    wire = zstandard.ZstdCompressor().compress(plain)
+    request = entry_about(rig, Request("POST", b"/i", [b"Content-Encoding: zstd"], wire))["request"]
+    assert request["postData"]["text"] == plain.decode()
+    assert (request["bodySize"], request["postData"]["_size"]) == (len(wire), len(plain))
 
 
 def test_bodies_that_are_no_utf_8_are_base64(rig: Rig) -> None:
