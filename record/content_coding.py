@@ -60,8 +60,8 @@ def _decode_zlib(chunks: Iterator[bytes]) -> Iterator[bytes]:
             if part:
                 yield part
             data = stream.unconsumed_tail
-            # A full part may have left more behind, also when no input is left.
-            if stream.eof or (not data and len(part) < PART_BYTES):
+            # What a full part has left behind without any input comes with the next: the checksum, at least, is behind it.
+            if stream.eof or not data:
                 break
     if not stream.eof or stream.unused_data:
         raise CodingError("cut, or more than one")

@@ -137,6 +137,16 @@ def test_a_long_line_that_would_not_fit_begins_the_next_file(path: Path) -> None
     assert (one.readings, one.ends, log.written) == (2, 1, 4)
 
 
+@pytest.mark.parametrize(("file_bytes", "files"), [(80, 0), (79, 1)])
+def test_a_file_may_be_filled_to_the_last_byte(path: Path, file_bytes: int, files: int) -> None:
+    log = make(path, file_bytes=file_bytes)
+    log.start()
+    log.append([line(0)])
+    log.append_long(long(1))
+    log.close(PATIENCE_S)
+    assert len(rotated(path)) == files
+
+
 def test_a_long_line_larger_than_a_file_has_one_of_its_own(path: Path) -> None:
     log = make(path, file_bytes=64)
     log.start()

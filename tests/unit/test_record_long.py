@@ -138,6 +138,11 @@ def test_characters_across_parts_and_chunks(coding: str, offset: int) -> None:
         assert request_body(read_line(line)) == plain
 
 
+def test_a_character_that_something_interrupts_is_no_text() -> None:
+    body = HeldBody(b"\xe2\x82" + b"xxx" + b"\xac", (2, 3, 1))
+    assert request_body(long_entry(with_long(body, None))) == b"\xe2\x82xxx\xac"
+
+
 def test_the_line_can_be_made_again() -> None:
     made = with_long(HeldBody(b'{"a":1}' * 100_000), None)
     assert list(WRITER.long_line(made)) == list(WRITER.long_line(made))
