@@ -65,7 +65,12 @@ class Agent:
             settings.log_total_bytes,
             settings.capture_queue_bytes,
         )
-        entries = EntryWriter(settings.cluster, frozenset(settings.redact_headers))
+        entries = EntryWriter(
+            settings.cluster,
+            frozenset(settings.redact_headers),
+            settings.body_bytes,
+            settings.prefix_bytes,
+        )
         self._lines = LineMaker(self._pipeline.ended, entries, self._log)
         self._unsent = UnsentFile(Path(f"{settings.log_path}.unsent"), settings.mirror_queue_bytes)
         self._copy_came = asyncio.Event()
@@ -225,7 +230,9 @@ class Agent:
             "capture_dropped": self._log.dropped,
             "open_transactions": len(self._transactions),
             "waiting_for_shadow": self._mirror.waiting if self._mirror is not None else 0,
+            "bodies_dropped": self._log.bodies_dropped,
             "waiting_for_disk_bytes": self._log.queued_bytes,
+            "waiting_long_bytes": self._log.queued_long_bytes,
         }
 
     async def _tell_status(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
