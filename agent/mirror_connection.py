@@ -182,8 +182,9 @@ class MirrorConnection:
     def _end_answer(self, job: Job) -> None:
         self.job = None
         self._served = True
-        # An answer before the end of the request: the rest of it is no request.
-        reusable = self._reusable and self._rest is None
+        # An answer before the end of the request, or one to a request that went wrong half way: the shadow's proxy may wait for the rest.
+        refused = job.body is not None and self._parser.get_status_code() >= 400
+        reusable = self._reusable and self._rest is None and not refused
         self._rest = None
         if self._bodiless:
             self._parser = httptools.HttpResponseParser(self)
