@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import math
+import os
 import queue
 import threading
 import time
@@ -24,6 +25,8 @@ _SAY_DROPPED_S = 60.0
 # How many lots the thread takes at once, and how much it writes at once: joining lines holds the interpreter's lock.
 _LOTS_AT_ONCE = 16
 _WRITE_BYTES = 1 << 20
+
+_NICE = 10
 
 # A long line is given up when so much of the time for closing is over: the rest is for taking it back.
 _LONG_LINES_SHARE = 0.75
@@ -180,6 +183,8 @@ class CaptureLog:
             _LOG.error("lines for the capture log are dropped, %d until now", self.dropped)
 
     def _run(self) -> None:
+        # On Linux a thread has a niceness of its own: a long line is work that can wait, and nobody waits for a short one.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         stop = False
         while not stop:
             taken = [self._queue.get()]

@@ -29,8 +29,6 @@ _FORMS = ("", ".gz", ".gz.partial")
 # So much is compressed before it is looked whether to go on.
 _STEP_BYTES = 1 << 20
 
-_NICE = 19
-
 # The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's.
 _GZIP_LEVEL = 1
 
@@ -119,8 +117,9 @@ class RotatedFiles:
             _LOG.warning("removed %s: the capture logs would exceed %d bytes", name, self._total_bytes)
 
     def _run(self) -> None:
-        # On Linux a thread has a niceness of its own: the cores are the traffic's.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        # On Linux a thread has a policy of its own (sched(7)): the cores are the traffic's, and the log's before old logs are.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         self._guarded(self._tidy)
         while not self._stopping:
             self._guarded(self._compress_all)

@@ -79,7 +79,7 @@ NODE_HEADER = "x-cluster-traffic-capture-node"
 """Between HAProxy's two sections around the tee: which node answered. Clients and nodes never see it; agent/copied.py reads it."""
 
 # How long a request waits for a tee that does not answer.
-_TEE_CONNECT_MS = 150
+_TEE_CONNECT_MS = 250
 
 # Each takes a few KB of the tee's own, whatever its copies take.
 _KEPT_EXCHANGES = 10_000

@@ -137,7 +137,7 @@ class ProxySettings:
     prefix_bytes: int = 64 * 1024
     """Of a body longer than ``body_bytes`` the record keeps so many of its first bytes, and the SHA-256 of all."""
 
-    tee_memory_bytes: int = 128 * 1024 * 1024
+    tee_memory_bytes: int = 256 * 1024 * 1024
     """Copies of what passed through the tee, waiting for the agent: memory for them; from half of it on they move to the spool."""
     spool_bytes: int = 2 * 1024 * 1024 * 1024
     """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool."""

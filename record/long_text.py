@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 
 from record.content_coding import CODINGS, CodingError, decode, parts_of
-from record.json_string import quote
+from record.json_string import escape
 from record.long_body import LongBody
 
 
@@ -150,7 +150,7 @@ def _escaped(chunks: Iterator[bytes]) -> Iterator[bytes]:
             data = rest + part
             text, used = codecs.utf_8_decode(data, "strict", False)
             rest = data[used:]
-            yield quote(text)[1:-1].encode()
+            yield escape(text)
     if rest:
         raise ValueError("the body changed while it was read")
 
