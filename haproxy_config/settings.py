@@ -19,7 +19,14 @@ _ENVIRONMENT_NAMES = {"mirror_to": "SHADOW_HAPROXY"}
 
 # The start script's own, and the agent's.
 _NOT_SETTINGS = frozenset(
-    ("CAPTURE_CONFIG_DIR", "CAPTURE_RUNTIME_DIR", "CAPTURE_NOTIFY", "CAPTURE_HALF_THE_CORES")
+    (
+        "CAPTURE_CONFIG_DIR",
+        "CAPTURE_RUNTIME_DIR",
+        "CAPTURE_NOTIFY",
+        "CAPTURE_ALL_THREADS",
+        "CAPTURE_CLIENT_THREADS",
+        "CAPTURE_TEE_THREADS",
+    )
 )
 
 # The fields' names as variables where an operator's word is another.
@@ -76,7 +83,7 @@ class ProxySettings:
     """``built-in``, or ``spoa-mirror``: HAProxy's own mirror agent, whose binary the image then carries."""
 
     threads: int = 0
-    """HAProxy's ``nbthread``; 0: half as many as there are cores, the agent being the other half, and 4 at most."""
+    """HAProxy's threads for clients, and as many again for what comes from the tee; 0: half as many as there are cores, 4 at most."""
     bufsize: int = 65536
     """HAProxy's ``tune.bufsize``: headers and body of one message must fit to be captured and mirrored whole. 16384 to 16777216."""
     ring_bytes: int = 64 * 1024 * 1024
