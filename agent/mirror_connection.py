@@ -183,11 +183,14 @@ class MirrorConnection:
         self.job = None
         self._served = True
         # An answer before the end of the request: the rest of it is no request.
-        reusable = self._reusable and self._rest is None
-        self._rest = None
+        broken_off, self._rest = self._rest is not None, None
+        reusable = self._reusable and not broken_off
         if self._bodiless:
             self._parser = httptools.HttpResponseParser(self)
-        if not reusable:
+        if broken_off:
+            # Closing would wait until the shadow has taken what is on its way, which it perhaps never does.
+            self.abort()
+        elif not reusable:
             cast("asyncio.Transport", self._transport).close()
         self._owner.answered(self, job, reusable=reusable)
 
