@@ -86,6 +86,7 @@ class Agent:
         if self._mirror is not None:
             self._mirror.resume(self._unsent.take())
         self._log.start()
+        tee = self._loop.create_task(self._tee.run(), name="tee-link")
         async with self._serving():
             if ready_fd is not None:
                 os.write(ready_fd, b"\n")
@@ -99,6 +100,9 @@ class Agent:
             if self._mirror is not None:
                 await self._mirror.drain(self._settings.drain_s)
         self._end()
+        # What the tee does not know to be done with it offers to the next agent, which has no news of it.
+        await self._tee.close()
+        tee.cancel()
         _LOG.info("stopped: %s", json.dumps(self._counters()))
 
     @contextlib.asynccontextmanager
@@ -119,7 +123,6 @@ class Agent:
         ]
         tasks = [
             loop.create_task(self._tick(), name="tick"),
-            loop.create_task(self._tee.run(), name="tee-link"),
             loop.create_task(self._tee.watch(), name="tee-watch"),
         ]
         try:
@@ -136,7 +139,11 @@ class Agent:
         """What is open is written down as it is, what is not mirrored is kept for the next agent."""
         self._pipeline.abandon()
         if self._mirror is not None:
-            self._unsent.keep(self._mirror.close())
+            unsent = self._mirror.close()
+            self._unsent.keep(unsent)
+            for job in unsent:
+                if job.done is not None:
+                    job.done()
         self._lines.finish()
         self._log.close(self._settings.drain_s)
 

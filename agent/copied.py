@@ -16,8 +16,9 @@ NODE_HEADER: Final = b"x-cluster-traffic-capture-node"
 # HAProxy's buffer holds a whole head; more than its largest is no head.
 _MAX_HEAD_BYTES = 16 * 1024 * 1024
 
-_CLOSE = b"connection: close\r\n"
+_CLOSE = b"connection: close"
 _BODILESS = frozenset((204, 304))
+_SWITCHED = 101
 _ANSWERED = b"--"
 
 
@@ -29,6 +30,11 @@ class CopiedMessage:
     headers: bytes
     """As HAProxy shows them: names in lower case, each line ended by CRLF, an empty one last."""
     body: CopiedBody
+
+    @property
+    def status(self) -> int:
+        """Of an answer (RFC 9112 4); 0: there is none."""
+        return _status(self.start_line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Copied:
     """One exchange."""
 
     id: bytes
-    """HAProxy's ``unique-id`` of the transaction; empty: a health check."""
+    """HAProxy's ``unique-id`` of the transaction; empty: a health check, or nothing of the request was copied."""
     request: CopiedMessage | None
     """None: not even its head is there."""
     response: CopiedMessage | None
@@ -68,9 +74,12 @@ def read_copied(exchange: Exchange, chunks_of: Callable[[Stream], Chunks]) -> Co
         ValueError: the exchange is none of HAProxy's.
         OSError: the copy can't be read.
     """
+    last_us = max(exchange.request.last_us, exchange.response.last_us)
+    if not exchange.request.copied_bytes:
+        # There was no room: whose it is nobody knows.
+        return Copied(b"", None, None, None, last_us)
     chunks = chunks_of(exchange.request)
     proxy_header = parse_proxy_header(next(chunks(), b""))
-    last_us = max(exchange.request.last_us, exchange.response.last_us)
     if not proxy_header.identifier:
         return Copied(b"", None, None, None, last_us)
     request = _message(chunks, proxy_header.length, exchange.request, response_to=None)
@@ -89,8 +98,7 @@ def _final_response(chunks: Chunks, stream: Stream, method: bytes) -> CopiedMess
         message = _message(chunks, start, stream, response_to=method)
         if message is None:
             return None
-        status = message.start_line.split(b" ")[1:2]
-        if status and status[0].startswith(b"1") and status[0] != b"101":
+        if 100 <= message.status < 200 and message.status != _SWITCHED:
             start = message.body.start
             continue
         return message
@@ -127,8 +135,7 @@ def _response_body(
     method: bytes,
     stream: Stream,
 ) -> CopiedBody:
-    status = int(start_line[9:12]) if start_line[9:12].isdigit() else 0
-    if method == b"HEAD" or status in _BODILESS:
+    if method == b"HEAD" or _status(start_line) in _BODILESS:
         return CopiedBody(chunks, begin, 0, 0, chunked=False, ended=True)
     return CopiedBody(
         chunks,
@@ -166,5 +173,10 @@ def _take_node(response: CopiedMessage) -> tuple[CopiedMessage, Node | None]:
 
 def _without_close(block: bytes) -> bytes:
     """A header block without what HAProxy adds where a connection has one exchange only."""
-    start = block.rfind(_CLOSE)
-    return block[:start] + block[start + len(_CLOSE) :] if start >= 0 else block
+    lines = block.split(b"\r\n")
+    return b"\r\n".join(line for line in lines if line != _CLOSE) if _CLOSE in lines else block
+
+
+def _status(start_line: bytes) -> int:
+    digits = start_line[9:12]
+    return int(digits) if digits.isdigit() else 0

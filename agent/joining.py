@@ -17,6 +17,10 @@ _END_NS: Final = 600 * 10**9
 # Transactions whose copies are awaited at most: the tee has stopped telling then.
 _WAITING: Final = 65536
 
+# And so many copies at most, but for those that came just now: the tee lets the agent have 4096 of them (`tee.app`), and offers no more then.
+_COPIES: Final = 2048
+_FRESH_NS: Final = 30 * 10**9
+
 # Identifiers of those that were ended without, so that a copy that comes too late is known for what it is.
 _REMEMBERED: Final = 16384
 
@@ -45,7 +49,7 @@ class Joining:
         return len(self._ended)
 
     def end(self, transaction: Transaction, now_ns: int) -> Copy | None:
-        """HAProxy is done with a transaction: its copy; None: it is waited for."""
+        """HAProxy is done with a transaction: its copy; None: it is waited for. Not of one whose copy was given up."""
         found = self._copies.pop(transaction.id, None)
         if found is None:
             self._ended[transaction.id] = transaction, now_ns
@@ -58,7 +62,7 @@ class Joining:
         found = self._ended.pop(identifier, None)
         if found is not None:
             return found[0]
-        if identifier in self._given_up:
+        if identifier in self._given_up or identifier in self._copies:
             copy.lease.release()
         else:
             self._copies[identifier] = copy, now_ns
@@ -84,7 +88,8 @@ class Joining:
         given_up = []
         while copies:
             identifier, (copy, since_ns) = next(iter(copies.items()))
-            if now_ns - since_ns < _END_NS:
+            patience_ns = _END_NS if len(copies) <= _COPIES else _FRESH_NS
+            if now_ns - since_ns < patience_ns:
                 break
             del copies[identifier]
             self._remember(identifier)
@@ -95,6 +100,8 @@ class Joining:
     def abandon(self) -> list[Transaction]:
         """The agent stops: the transactions that still wait, oldest first."""
         waiting = [transaction for transaction, _ in self._ended.values()]
+        for identifier in self._ended:
+            self._remember(identifier)
         self.missing += len(waiting)
         self._ended.clear()
         return waiting

@@ -37,6 +37,7 @@ END_FIELDS = (
     b"request_body",
     b"response_headers",
     b"response_body",
+    b"through_tee",
 )
 
 UNANSWERED_FIELDS = (
@@ -79,8 +80,8 @@ class End:
             ValueError: a number is none, or base64 is none.
         """
         fields = self._fields
-        if fields[14] == TEE:
-            transaction.through_tee = True
+        # Where the tee was away a node took its place.
+        transaction.through_tee = fields[14] == TEE
         if not transaction.request_headers:
             self._fill_request(transaction, proxy)
         if not transaction.answered_us:
@@ -89,8 +90,8 @@ class End:
         if not transaction.completion:
             transaction.completion = _number(fields[10])
         transaction.timers = fields[4]
-        if transaction.through_tee:
-            # Until the copy is there.
+        if fields[22] != _NOTHING:
+            # Until the copy is there; of what passed the tee by nobody has kept the bodies.
             transaction.request_whole = transaction.response_whole = False
         if fields[2][:1] in (b"S", b"s"):
             # The node broke off what HAProxy had begun to pass on.
@@ -106,7 +107,7 @@ class End:
 
     def _fill_response(self, transaction: Transaction, proxy: Proxy) -> None:
         fields = self._fields
-        if fields[20] == _NOTHING and not (fields[14] == TEE and fields[13] != _NOTHING):
+        if fields[20] == _NOTHING and not (fields[22] != _NOTHING and fields[13] != _NOTHING):
             return
         transaction.answered_us = _number(fields[13])
         transaction.response_version = fields[16]

@@ -20,6 +20,9 @@ _LOG = logging.getLogger(__name__)
 _RETRY_S = 0.5
 _CONNECT_S = 5.0
 
+# Requests whose bodies the tee keeps, at most: it offers no more copies when the agent has 4096 of them (`tee.app`), and the capture needs some too.
+_BODIES = 2048
+
 
 class _Target:
     """One shadow HAProxy and the connections to it: the `mirror_connection.Owner` that passes on which target they are of."""
@@ -81,6 +84,7 @@ class Mirror:
         self._queue: list[tuple[int, int, Job]] = []
         self._submitted = 0
         self._queued_bytes = 0
+        self._bodies = 0
         self._busy: set[MirrorConnection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
@@ -108,11 +112,14 @@ class Mirror:
             transaction.request_wire,
             done,
         )
-        if self._queued_bytes + len(job.message) > self._queue_bytes:
+        if self._queued_bytes + len(job.message) > self._queue_bytes or (
+            done is not None and self._bodies >= _BODIES
+        ):
             self._status.mirror_dropped += 1
             self._order.finish(completion)
             return False
         self._queued_bytes += len(job.message)
+        self._bodies += done is not None
         self._push(job)
         return True
 
@@ -155,7 +162,7 @@ class Mirror:
             await asyncio.wait((self._drained,), timeout=timeout_s)
 
     def close(self) -> list[Job]:
-        """Stop sending; the requests that the shadow has not answered, in their order."""
+        """Stop sending; the requests that the shadow has not answered, in their order. Their ``done`` is the caller's now."""
         self._closing = True
         if self._retry is not None:
             self._retry.cancel()
@@ -164,6 +171,7 @@ class Mirror:
         unsent = [connection.job for connection in self._busy if connection.job is not None]
         unsent.extend(job for _, _, job in self._queue)
         for connection in [*self._busy, *(idle for target in self._targets for idle in target.idle)]:
+            connection.job = None
             connection.abort()
         return sorted(unsent, key=lambda job: job.position)
 
@@ -192,6 +200,7 @@ class Mirror:
         self._queued_bytes -= len(job.message)
         self._order.finish(job.completion)
         if job.done is not None:
+            self._bodies -= 1
             job.done()
         self.dispatch()
         if self._drained is not None and not self._drained.done() and not self.waiting:

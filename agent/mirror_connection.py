@@ -184,11 +184,14 @@ class MirrorConnection:
         self._served = True
         # An answer before the end of the request, or one to a request that went wrong half way: the shadow's proxy may wait for the rest.
         refused = job.body is not None and self._parser.get_status_code() >= 400
-        reusable = self._reusable and self._rest is None and not refused
-        self._rest = None
+        broken_off, self._rest = self._rest is not None or refused, None
+        reusable = self._reusable and not broken_off
         if self._bodiless:
             self._parser = httptools.HttpResponseParser(self)
-        if not reusable:
+        if broken_off:
+            # Closing would wait until the shadow has taken what is on its way, which it perhaps never does.
+            self.abort()
+        elif not reusable:
             cast("asyncio.Transport", self._transport).close()
         self._owner.answered(self, job, reusable=reusable)
 

@@ -119,13 +119,15 @@ class Pipeline:
 
     def abandon(self) -> None:
         """The agent stops: what is open ends as it is."""
-        for transaction in (*self._transactions.abandon(), *self._joining.abandon()):
+        for transaction in self._transactions.abandon():
+            self._ended(transaction, 0)
+        for transaction in self._joining.abandon():
             self.finish(transaction)
         self.count()
 
     def _bound(self, now_ns: int) -> None:
         for transaction in self._transactions.overdue(now_ns):
-            self.finish(transaction)
+            self._ended(transaction, now_ns)
 
     def _end(self, end: End, now_ns: int, now_us: int) -> None:
         if end.id == NO_ID:
@@ -153,7 +155,8 @@ class Pipeline:
             _LOG.error("a copy can't be read: %s", error)
             self._status.copies_unreadable += 1
             kept = False
-        self._status.copied += 1
+        else:
+            self._status.copied += 1
         if not kept:
             copy.lease.release()
             self.finish(transaction)
@@ -163,8 +166,7 @@ class Pipeline:
 
     def _unclaimed(self, copy: Copy, now_ns: int) -> None:
         """HAProxy's line was lost: an agent that was killed had it, or the ring was full."""
-        transaction = Transaction(copy.copied.id)
-        transaction.opened_ns = now_ns
+        transaction = self._transactions.unheard_of(copy.copied.id, now_ns)
         transaction.arrived_us = copy.copied.last_us
         transaction.termination = LOST
         self._join(transaction, copy)

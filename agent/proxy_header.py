@@ -23,7 +23,7 @@ def parse_proxy_header(data: bytes) -> ProxyHeader:
     """Read the header at the start of ``data``.
 
     Raises:
-        ValueError: there is none, or not all of it.
+        ValueError: there is none, not all of it, or its lengths contradict each other.
     """
     if len(data) < _FIXED_BYTES or not data.startswith(_SIGNATURE):
         raise ValueError(f"no PROXY header: {data[:_FIXED_BYTES]!r}")
@@ -39,6 +39,8 @@ def _unique_id(values: bytes) -> bytes:
     start = 0
     while len(values) - start >= 3:
         kind, end = values[start], start + 3 + int.from_bytes(values[start + 1 : start + 3])
+        if end > len(values):
+            raise ValueError(f"a value of a PROXY header ends at {end}, behind its {len(values)} bytes")
         if kind == _UNIQUE_ID:
             return values[start + 3 : end]
         start = end

@@ -20,16 +20,28 @@ def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
         Whether the transaction reads the copy from now on, so that the tee must keep it.
 
     Raises:
-        OSError: the copy can't be read.
+        OSError: the copy can't be read; the transaction is as it was.
     """
+    # All reading first: of a copy that can't be read nothing may be left in the transaction.
+    request_body, response_body = _short_body(copied.request), _short_body(copied.response)
+    trailers = copied.request is not None and request_body is not None and _has_trailers(copied.request.body)
     if copied.request is not None:
-        _put_request(t, copied.request, proxy)
+        _put_request(t, copied.request, request_body, trailers, proxy)
     if copied.response is not None:
-        _put_response(t, copied.response, copied.node, proxy)
+        _put_response(t, copied.response, response_body, copied.node, proxy)
     return t.request_long is not None or t.response_long is not None or t.request_wire is not None
 
 
-def _put_request(t: Transaction, message: CopiedMessage, proxy: Proxy) -> None:
+def _short_body(message: CopiedMessage | None) -> bytes | None:
+    """None: it is not short."""
+    if message is None or message.body.wire_bytes > _SHORT_BYTES:
+        return None
+    return b"".join(message.body.chunks())
+
+
+def _put_request(
+    t: Transaction, message: CopiedMessage, short: bytes | None, trailers: bool, proxy: Proxy
+) -> None:
     method, _, rest = message.start_line.partition(b" ")
     t.method = t.method or method
     t.url = t.url or rest.rpartition(b" ")[0]
@@ -37,15 +49,17 @@ def _put_request(t: Transaction, message: CopiedMessage, proxy: Proxy) -> None:
     body = message.body
     t.request_body_bytes = body.announced_bytes
     t.request_whole = body.whole
-    if body.wire_bytes <= _SHORT_BYTES:
-        t.request_body = b"".join(body.chunks())
+    if short is not None:
+        t.request_body = short
     else:
         t.request_long = body
-    if body.whole and (t.request_long is not None or _has_trailers(body)):
+    if body.whole and (short is None or trailers):
         t.request_wire = body
 
 
-def _put_response(t: Transaction, message: CopiedMessage, node: Node | None, proxy: Proxy) -> None:
+def _put_response(
+    t: Transaction, message: CopiedMessage, short: bytes | None, node: Node | None, proxy: Proxy
+) -> None:
     if node is not None and not node.answered:
         # HAProxy's inner section had no answer to pass on: as if the outer one had found out itself.
         t.answered_us = 0
@@ -53,6 +67,10 @@ def _put_response(t: Transaction, message: CopiedMessage, node: Node | None, pro
         t.termination = node.termination
         t.timers = _without_a_connection(t.timers) if node.termination[1:] in (b"C", b"Q") else t.timers
         return
+    if not t.status:
+        # HAProxy's line was lost.
+        t.status = message.status
+        t.response_version = message.start_line[5:8]
     if node is not None:
         t.server = node.name
         t.server_address = pack_ip(node.address)
@@ -60,8 +78,8 @@ def _put_response(t: Transaction, message: CopiedMessage, node: Node | None, pro
     body = message.body
     t.response_body_bytes = body.announced_bytes
     t.response_whole = body.whole and t.termination[:1] not in (b"S", b"s")
-    if body.wire_bytes <= _SHORT_BYTES:
-        t.response_body = b"".join(body.chunks())
+    if short is not None:
+        t.response_body = short
     else:
         t.response_long = body
     if t.response_whole and t.termination == b"--":

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,12 @@ _QUESTIONS = 3
 _ANSWER_S = 2.0
 _LOOK_EVERY_S = 1.0
 
+# Of the stop: an answer is not waited for.
+_CLOSE_S = 0.5
+
+# More than the tee offers at once (`tee.app`): of those before it has heard.
+_REMEMBERED = 8192
+
 
 class TeeLink:
     """Connects again and again; ``take`` gets what the tee hands over, on the event loop.
@@ -45,12 +52,9 @@ class TeeLink:
         self._take = take
         self._failed = failed
         self._loop = asyncio.get_running_loop()
-        self._started_us = 0
-        # Exchanges of that tee that are not acknowledged yet: after a lost connection they are offered again.
-        self._open: set[int] = set()
+        self._offers = _Offers(0)
         self._writer: asyncio.StreamWriter | None = None
         self._acknowledgements: list[int] = []
-        self._pid = 0
         self._reading: set[asyncio.Task[None]] = set()
 
     @property
@@ -72,33 +76,42 @@ class TeeLink:
         unanswered = asked = 0
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            if self._pid != asked:
-                unanswered, asked = 0, self._pid
-            if not asked:
-                continue
-            unanswered = 0 if await self._answers() else unanswered + 1
-            if unanswered == _QUESTIONS and asked == self._pid:
+            silent = await self._silent()
+            unanswered = unanswered + 1 if silent and silent == asked else int(silent > 0)
+            asked = silent
+            if unanswered == _QUESTIONS:
                 _LOG.error("the tee is frozen: it is ended, and so are the requests that it has")
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(asked, signal.SIGKILL)
+                    os.kill(silent, signal.SIGKILL)
 
-    async def _answers(self) -> bool:
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._ask()
-        except TimeoutError:
-            return False
-        except OSError as error:
-            # It has ended, or is about to start.
-            _LOG.debug("the tee's status: %s", error)
-        return True
-
-    async def _ask(self) -> None:
-        reader, writer = await asyncio.open_unix_connection(self._status_path)
-        try:
-            await reader.read()
-        finally:
+    async def close(self) -> None:
+        """Send what is to be acknowledged, and take nothing more."""
+        # What other threads have told of comes first.
+        await asyncio.sleep(0)
+        self._send_acknowledgements()
+        writer, self._writer = self._writer, None
+        if writer is not None:
             writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await writer.wait_closed()
+
+    async def _silent(self) -> int:
+        """The process of a tee that does not answer; 0: it does, or there is none."""
+        pid = 0
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.setblocking(False)
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    await self._loop.sock_connect(asker, self._status_path)
+                    pid = _peer(asker)
+                    await self._loop.sock_recv(asker, 1)
+            except TimeoutError:
+                return pid
+            except OSError as error:
+                # It has ended, or is about to start.
+                _LOG.debug("the tee's status: %s", error)
+        return 0
 
     async def _serve(self) -> None:
         with socket.socket(socket.AF_UNIX) as tee:
@@ -106,44 +119,48 @@ class TeeLink:
             await self._loop.sock_connect(tee, self._path)
             await _readable(self._loop, tee)
             hello, areas = receive_hello(tee)
-            if hello.started_us != self._started_us:
-                self._started_us = hello.started_us
-                self._open.clear()
-            self._pid = _peer(tee)
+            source = _Source(areas)
+            if hello.started_us != self._offers.started_us:
+                self._offers = _Offers(hello.started_us)
             reader, writer = await asyncio.open_unix_connection(sock=tee.dup())
-        self._writer = writer
         self._acknowledgements.clear()
+        self._writer = writer
         _LOG.info("the tee is connected")
         frames = Frames()
-        source = _Source(areas)
         try:
             while data := await reader.read(_READ_BYTES):
                 for payload in frames.feed(data):
-                    exchange = decode_exchange(payload)
-                    if exchange.id not in self._open:
-                        self._open.add(exchange.id)
-                        self._read(exchange, source)
+                    self._offered(decode_exchange(payload), source)
         finally:
-            self._writer, self._pid = None, 0
+            self._writer = None
             writer.close()
         _LOG.warning("the tee has gone")
 
-    def _read(self, exchange: Exchange, source: "_Source") -> None:
-        if exchange.request.copied_bytes + exchange.response.copied_bytes <= _AT_ONCE_BYTES:
-            self._took(exchange, source, _read(exchange, source))
+    def _offered(self, exchange: Exchange, source: "_Source") -> None:
+        offers = self._offers
+        if exchange.id in offers.open:
+            # Offered again after a lost connection.
             return
-        task = self._loop.create_task(self._read_apart(exchange, source), name=f"read-copy-{exchange.id}")
+        if exchange.id in offers.acknowledged:
+            # And the acknowledgement had been lost with it.
+            self._send(exchange.id)
+            return
+        offers.open.add(exchange.id)
+        if exchange.request.copied_bytes + exchange.response.copied_bytes <= _AT_ONCE_BYTES:
+            self._took(exchange, offers, source, _read(exchange, source))
+            return
+        task = self._loop.create_task(
+            self._read_apart(exchange, offers, source), name=f"read-copy-{exchange.id}"
+        )
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
-    async def _read_apart(self, exchange: Exchange, source: "_Source") -> None:
-        self._took(exchange, source, await self._loop.run_in_executor(None, _read, exchange, source))
+    async def _read_apart(self, exchange: Exchange, offers: "_Offers", source: "_Source") -> None:
+        self._took(exchange, offers, source, await self._loop.run_in_executor(None, _read, exchange, source))
 
-    def _took(self, exchange: Exchange, source: "_Source", copied: Copied | None) -> None:
-        started_us = self._started_us
-
+    def _took(self, exchange: Exchange, offers: "_Offers", source: "_Source", copied: Copied | None) -> None:
         def released() -> None:
-            self._loop.call_soon_threadsafe(self._acknowledge, started_us, exchange.id, source)
+            self._loop.call_soon_threadsafe(self._acknowledge, offers, exchange.id, source)
 
         lease = Lease(released)
         if copied is None:
@@ -154,10 +171,13 @@ class TeeLink:
         else:
             self._take(Copy(copied, lease))
 
-    def _acknowledge(self, started_us: int, number: int, _source: "_Source") -> None:
-        if started_us != self._started_us:
-            return
-        self._open.discard(number)
+    def _acknowledge(self, offers: "_Offers", number: int, _source: "_Source") -> None:
+        offers.acknowledge(number)
+        # Another tee's numbers mean other exchanges.
+        if offers is self._offers:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
         if self._writer is None:
             return
         if not self._acknowledgements:
@@ -166,8 +186,25 @@ class TeeLink:
 
     def _send_acknowledgements(self) -> None:
         numbers, self._acknowledgements = self._acknowledgements, []
-        if self._writer is not None and not self._writer.is_closing():
+        if numbers and self._writer is not None and not self._writer.is_closing():
             self._writer.write(b"".join(encode_acknowledgement(number) for number in numbers))
+
+
+class _Offers:
+    """What one tee has offered. After a lost connection it offers again what it was told nothing of."""
+
+    def __init__(self, started_us: int) -> None:
+        self.started_us = started_us
+        self.open: set[int] = set()
+        """Not acknowledged yet."""
+        self.acknowledged: OrderedDict[int, None] = OrderedDict()
+        """The last ones that were; perhaps the tee never heard of it."""
+
+    def acknowledge(self, number: int) -> None:
+        self.open.discard(number)
+        self.acknowledged[number] = None
+        if len(self.acknowledged) > _REMEMBERED:
+            self.acknowledged.popitem(last=False)
 
 
 class _Source:
@@ -184,9 +221,12 @@ def _read(exchange: Exchange, source: _Source) -> Copied | None:
     """None: it can't be read."""
     try:
         return read_copied(exchange, lambda stream: lambda: source.areas.chunks(stream))
-    except (OSError, ValueError, HandoverError) as error:
+    except (OSError, ValueError) as error:
         _LOG.error("exchange %d of the tee can't be read: %s", exchange.id, error)
-        return None
+    except Exception:  # noqa: BLE001
+        # A defect, if there is one, costs this copy and not all that come after it.
+        _LOG.exception("exchange %d of the tee can't be read", exchange.id)
+    return None
 
 
 def decode_exchange(payload: bytes) -> Exchange:

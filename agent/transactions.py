@@ -137,6 +137,13 @@ class Transactions:
                 ended.append(transaction)
         return ended
 
+    def unheard_of(self, identifier: bytes, now_ns: int) -> Transaction:
+        """One that is known by its copy alone. What HAProxy may still tell of it comes too late."""
+        transaction = Transaction(identifier)
+        transaction.opened_ns = now_ns
+        self._remember(identifier)
+        return transaction
+
     def abandon(self) -> list[Transaction]:
         """End all that are open, oldest first: the agent stops, and HAProxy stopped to tell of ends before."""
         return [self._lose(transaction) for transaction in list(self._open.values())]

@@ -59,13 +59,13 @@ class UnsentFile:
 
 
 def dump_jobs(jobs: Iterable[Job]) -> Iterator[bytes]:
-    """One line of JSON for each job, in their order.
-
-    Raises:
-        OSError: a body can't be read.
-    """
+    """One line of JSON for each job, in their order; not of those whose body can't be read."""
     for job in jobs:
-        body = b"" if job.body is None else b"".join(job.body.framed())
+        try:
+            body = b"" if job.body is None else b"".join(job.body.framed())
+        except OSError as error:
+            _LOG.error("a large request is not mirrored, its copy can't be read: %s", error)
+            continue
         values = {
             "position": job.position,
             "earlierCompletions": job.earlier_completions,

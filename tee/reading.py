@@ -1,5 +1,6 @@
 """For the agent: the connection to the tee, and an exchange's bytes."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -24,19 +25,19 @@ class Areas:
         """The copied bytes, in order, in parts of at most 1 MiB. Not after the exchange has been acknowledged.
 
         Raises:
-            OSError: the spool can't be read.
-            HandoverError: there are fewer bytes than were announced.
+            OSError: they can't be read, or there are fewer than were announced.
         """
         if stream.inline:
             yield stream.inline
         for piece in stream.pieces:
             file = self.memory if piece.place == "memory" else self.spool
-            assert file is not None
+            if file is None:
+                raise OSError(errno.EIO, f"there is no {piece.place}")
             position, end = piece.offset, piece.offset + piece.length
             while position < end:
                 chunk = os.pread(file, min(end - position, _CHUNK_BYTES), position)
                 if not chunk:
-                    raise HandoverError(f"the {piece.place} ends at {position}, before {end}")
+                    raise OSError(errno.EIO, f"the {piece.place} ends at {position}, before {end}")
                 yield chunk
                 position += len(chunk)
 

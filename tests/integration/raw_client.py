@@ -122,6 +122,8 @@ class RawClient:
 
     def __init__(self, address: tuple[str, int], timeout_s: float = 20, receive_bytes: int = 0) -> None:
         """``receive_bytes``: so much is received at most that nobody has read; 0: as the system likes."""
+        self.opened_s = time.monotonic()
+        """When it began to connect."""
         self._socket = socket.socket(socket.AF_INET)
         if receive_bytes:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)

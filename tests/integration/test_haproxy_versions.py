@@ -9,6 +9,8 @@ import pytest
 
 from capture.engine import Engine
 from capture.versions import HAPROXY
+from tests.integration.content import content_of
+from tests.integration.fidelity_bodies import MB, text
 from tests.integration.images import built_images
 from tests.integration.load_client import run_load
 from tests.integration.proxies import Proxy
@@ -21,10 +23,20 @@ from tests.integration.rig import (
     open_rig,
     poll,
     signal_agent,
+    signal_tee,
     status_of,
+    tee_pid,
 )
 
 LOAD = 3000
+
+_SHOW_STAT = """
+import os, socket
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(next(d for d in ("/run/capture", "/dev/shm/capture") if os.path.exists(d + "/tee.sock")) + "/haproxy.sock")
+    s.sendall(b"show stat\\n")
+    print(s.makefile().read())
+"""
 
 
 @pytest.fixture(scope="module", params=HAPROXY)
@@ -106,6 +118,45 @@ def test_the_ring_goes_on_with_a_new_agent(rig: Rig) -> None:
     with RawClient(rig.primary.address) as client:
         assert client.exchange(request).status == 200
     rig.entries(request.case)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_large_request_goes_through_the_tee_whole(rig: Rig, framing: str) -> None:
+    send_large(rig, framing)
+
+
+def test_a_killed_tee_is_passed_by_and_comes_back(rig: Rig) -> None:
+    first_pid = tee_pid(rig.primary)
+    signal_tee(rig.primary, "KILL")
+    request = Request("POST", b"/_bulk", body=text(MB), case=new_case())
+    with RawClient(rig.primary.address) as client:
+        assert client.exchange(request).status == 200
+    assert [r.content for r in rig.primary_node.by_case(request.case)] == [content_of(request.body)]
+    poll("another tee", lambda: tee_pid(rig.primary) not in ("", first_pid), 30)
+    poll("HAProxy to use it", lambda: "tee/tee UP" in server_states(rig.primary), 30)
+    send_large(rig, "length")
+
+
+def send_large(rig: Rig, framing: str) -> None:
+    """A request of 1 MB is on both sides, and whole in both logs."""
+    request = Request("POST", b"/_bulk", body=text(MB), framing=framing, chunk_sizes=(9000,), case=new_case())
+    with RawClient(rig.primary.address) as client:
+        assert client.exchange(request).status == 200
+    for entries in rig.entries(request.case):
+        (entry,) = entries
+        assert "_truncated" not in entry
+        assert entry["request"]["postData"]["text"].encode() == request.body
+    for node in (rig.primary_node, rig.shadow_node):
+        (at_node,) = node.by_case(request.case)
+        assert at_node.content == content_of(request.body)
+
+
+def server_states(proxy: Proxy) -> str:
+    """HAProxy's servers, one a line: BACKEND/SERVER STATE."""
+    rows = proxy.exec("python3", "-c", _SHOW_STAT).splitlines()
+    names = rows[0].removeprefix("# ").split(",")
+    found = (dict(zip(names, row.split(","), strict=False)) for row in rows[1:] if row)
+    return "\n".join(f"{row['pxname']}/{row['svname']} {row['status']}" for row in found)
 
 
 def test_a_stop_under_load_loses_nothing(rig: Rig) -> None:

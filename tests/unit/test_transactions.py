@@ -66,6 +66,7 @@ def line(identifier: bytes = b"id-1", **changes: bytes) -> bytes:
         "request_body": b64(b"{}"),
         "response_headers": b64(b"content-length: 4\r\n\r\n"),
         "response_body": b64(b"\0ok\xff"),
+        "through_tee": b"-",
     }
     assert [name.encode() for name in fields] == list(END_FIELDS)
     return b" ".join((fields | changes).values())
