@@ -1,19 +1,11 @@
 """Content codings (RFC 9110 8.4.1) undone in parts of bounded size, so that a decompression bomb costs what its reader takes of it."""
 
-import importlib
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
+from record.optional import library
 
-def _optional(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        return None
-
-
-_zstandard = _optional("zstandard")
+_zstandard = library("zstandard")
 
 _ZLIB_CODINGS = frozenset(("gzip", "x-gzip", "deflate"))
 CODINGS = _ZLIB_CODINGS | (frozenset(("zstd",)) if _zstandard is not None else frozenset())
