@@ -165,7 +165,8 @@ def test_a_tee_that_is_away_costs_no_request_and_no_wait(rig: Rig, signal: str) 
         entry = the_entry(rig.primary, request.case)
         print(f"{len(request.body) // KB} KB: {entry['timings']}")
         assert entry["_mirror"].startswith("not sent")
-        assert entry["_truncated"] == ["request", "response"]
+        # The answer too, but where the tee was known to be away: HAProxy shows the agent what fits then.
+        assert entry["_truncated"] in (["request", "response"], ["request"])
         assert entry["response"]["status"] == 200
         assert entry["request"]["bodySize"] == len(request.body)
         assert "postData" not in entry["request"] or len(entry["request"]["postData"]["text"]) < 64 * KB
@@ -185,14 +186,14 @@ def test_a_full_spool_costs_the_copy_only(setting: Setting) -> None:
         try:
             served_at_once(rig, "full spool", requests)
             tee = json.loads(rig.primary.exec("python3", "-c", _ASK_TEE))
-            assert 0 < tee["copies_given_up"] <= 2 * len(requests)
+            assert tee["copies_given_up"] > 0
         finally:
             signal_agent(rig.primary, "CONT")
-        cut = [request for request in requests if not is_whole_on_both_sides(rig, request)]
+        # There may have been room for a request, and none for its answer.
+        cut = [r for r in requests if "request" in the_entry(rig.primary, r.case).get("_truncated", [])]
         assert len(cut) > len(requests) // 2
         for request in cut:
             (entry,) = entries_of(rig.primary, request.case)
-            assert "request" in entry["_truncated"]
             assert entry["_mirror"].startswith("not sent")
             assert rig.shadow_node.by_case(request.case) == []
         status = status_of(rig.primary)
