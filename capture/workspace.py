@@ -24,7 +24,7 @@ WITH_MIRROR = "haproxy_w_mirror.cfg"
 WITHOUT_MIRROR = "haproxy_no_mirror.cfg"
 
 # The packages that run in the containers, and what they read.
-_IN_CONTAINERS = ("agent", "tee", "service", "record", "haproxy_config", "templates")
+_IN_CONTAINERS = ("agent", "tee", "offload", "service", "record", "haproxy_config", "templates")
 
 
 @contextmanager

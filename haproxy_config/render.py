@@ -1,4 +1,4 @@
-"""Renders the files of one proxy from the templates: HAProxy's configuration, the agent's and the tee's."""
+"""Renders the files of one proxy from the templates: HAProxy's configuration, the agent's, the tee's and the offload's."""
 
 import dataclasses
 import json
@@ -36,6 +36,10 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
     names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml", "tee.toml"]
     if settings.mirror_agent == "spoa-mirror" and settings.mirror_to:
         names += ["mirror.spoe.cfg", "spoa-mirror.env"]
+    if settings.offload:
+        names.append("offload.toml")
+    if "cloudwatch" in settings.offload:
+        names.append("cloudwatch-agent.json")
     values = _values(settings)
     return {name: environment.get_template(f"{name}.j2").render(values) for name in names}
 
@@ -70,6 +74,9 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         **_line_bounds(settings.bufsize),
         "tee_spool_dir": settings.spool_dir or str(Path(settings.log_path).parent),
         "kept_exchanges": _KEPT_EXCHANGES,
+        # On the log's volume, so that it survives the container as the log does.
+        "offload_dir": str(Path(settings.log_path).with_suffix(".offload")),
+        "cloudwatch_group": settings.cloudwatch_log_group or f"/cluster-traffic-capture/{settings.role}",
     }
 
 

@@ -51,9 +51,31 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # What a path may be made of (RFC 3986 3.3).
 _PATH_PART = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@%/-]+")
 
+# Of CloudWatch Logs (PutRetentionPolicy); 0: none is set.
+RETENTION_DAYS = (
+    *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+_URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
+
+# CreateLogGroup and CreateLogStream of CloudWatch Logs; a stream's name has no ':' and no '*'.
+_OFFLOAD_TEXTS = (
+    ("offload_region", re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)+"), "eu-central-1"),
+    ("cloudwatch_log_group", re.compile(r"[A-Za-z0-9_/.#-]{1,512}"), "/cluster-traffic-capture/primary"),
+    (
+        "cloudwatch_log_stream",
+        re.compile(r"(?:[A-Za-z0-9_/.#@-]|\{(?:local_)?hostname\}|\{ip_address\}|\{instance_id\})+"),
+        "{local_hostname}, or a name",
+    ),
+    ("cloudwatch_endpoint", _URL, "https://HOST, or https://HOST:PORT"),
+)
+
 ROLES = ("primary", "shadow")
 MIRROR_AGENTS = ("built-in", "spoa-mirror")
 CAPTURE_RESPONSES = ("needed", "whole")
+OFFLOAD = ("cloudwatch",)
+"""Where the capture can go besides its log: the names in `offload.sinks.SINKS`."""
 
 
 class SettingsError(ValueError):
@@ -150,6 +172,25 @@ class ProxySettings:
     """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool."""
     spool_dir: str = ""
     """Directory of the spool file, which has no name in it; empty: the capture log's."""
+
+    offload: tuple[str, ...] = ()
+    """Where the capture goes besides its log: names out of `OFFLOAD`."""
+    offload_region: str = ""
+    """The AWS region; empty: what ``AWS_REGION``, a profile or the machine's own region say."""
+    cloudwatch_log_group: str = ""
+    """Log group of CloudWatch Logs; empty: ``/cluster-traffic-capture/`` and the role."""
+    cloudwatch_log_stream: str = "{local_hostname}"
+    """Log stream; the CloudWatch Agent puts the container's name for itself in place of ``{local_hostname}``."""
+    cloudwatch_retention_days: int = 0
+    """After so many days the service forgets what it was sent, as far as it can be told so; 0: as the log group is set."""
+    cloudwatch_endpoint: str = ""
+    """URL of CloudWatch Logs, where that is another than the region's: a private endpoint."""
+    cloudwatch_line_bytes: int = 262_000
+    """Lines longer than this are sent with shortened bodies. The CloudWatch Agent cuts lines at 262,118 bytes; newer ones may take 1 MB."""
+    cloudwatch_flush_s: int = 5
+    """How long the CloudWatch Agent gathers lines before it sends them."""
+    cloudwatch_spool_bytes: int = 1024 * 1024 * 1024
+    """Lines that CloudWatch Logs has not taken yet: disk for them, beside the log; beyond it the oldest are lost, and counted."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -277,6 +318,7 @@ def _check(settings: ProxySettings) -> None:
         raise SettingsError(f"spool_dir is not absolute: '{settings.spool_dir}'", "write it as /DIRECTORY")
     if not settings.spool_dir.isprintable():
         raise SettingsError(f"spool_dir is no name: {settings.spool_dir!r}", "use printable characters")
+    _check_offload(settings)
     for header in settings.redact_headers:
         if not _TOKEN.fullmatch(header):
             raise SettingsError(f"redact_headers: '{header}' is no header's name", "name headers without ':'")
@@ -304,6 +346,23 @@ def _check(settings: ProxySettings) -> None:
             "make it at least as large as both: what fits HAProxy's buffer is recorded whole",
         )
     _check_addresses(settings)
+
+
+def _check_offload(settings: ProxySettings) -> None:
+    for name in settings.offload:
+        if name not in OFFLOAD:
+            raise SettingsError(f"offload: there is no '{name}'", f"it is one of: {', '.join(OFFLOAD)}")
+        if settings.offload.count(name) > 1:
+            raise SettingsError(f"offload: '{name}' is given twice", "name each once")
+    for field, pattern, example in _OFFLOAD_TEXTS:
+        value = getattr(settings, field)
+        if value and not pattern.fullmatch(value):
+            raise SettingsError(f"{field} can't be '{value}'", f"write it as {example}")
+    if settings.cloudwatch_retention_days not in RETENTION_DAYS:
+        raise SettingsError(
+            f"cloudwatch_retention_days is {settings.cloudwatch_retention_days}",
+            f"the service knows: {', '.join(str(days) for days in RETENTION_DAYS)}",
+        )
 
 
 def _check_addresses(settings: ProxySettings) -> None:
@@ -345,4 +404,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("spool_bytes", 0, 1 << 44),
     ("body_bytes", 16384, 1 << 36),
     ("prefix_bytes", 1024, 1 << 20),
+    # As long as all but the bodies of a line can become: what HAProxy's buffer holds of headers, twice.
+    ("cloudwatch_line_bytes", 16_384, 1_048_550),
+    ("cloudwatch_flush_s", 1, 60),
+    ("cloudwatch_spool_bytes", 16 * 1024 * 1024, 1 << 44),
 )

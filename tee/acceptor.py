@@ -5,13 +5,13 @@ import logging
 import socket
 from collections.abc import Callable
 
+from service.rarely import is_rare
 from tee.captured import Copy
 from tee.exchange import OpenExchange
 from tee.greeting import GRANTED
 from tee.kept import Ended, Kept
 from tee.loop import Loop
 from tee.newcomers import Newcomers
-from tee.rarely import is_rare
 from tee.status import Status
 from tee.store import Store
 

@@ -6,10 +6,10 @@ import socket
 import time
 from collections.abc import Callable
 
+from service.rarely import is_rare
 from tee.direction import GONE
 from tee.greeting import GREETING_BYTES, GreetingError, greeting_length
 from tee.loop import Loop
-from tee.rarely import is_rare
 from tee.status import Status
 
 _LOG = logging.getLogger(__name__)

@@ -57,6 +57,15 @@ VARIANTS = {
         spool_dir="/spool",
         body_bytes=1024 * 1024,
         prefix_bytes=4096,
+        offload=("cloudwatch",),
+        offload_region="eu-central-1",
+        cloudwatch_log_group="elsewhere",
+        cloudwatch_log_stream="proxy-{ip_address}",
+        cloudwatch_retention_days=30,
+        cloudwatch_endpoint="https://logs.example:8443",
+        cloudwatch_line_bytes=1_000_000,
+        cloudwatch_flush_s=2,
+        cloudwatch_spool_bytes=64 * 1024 * 1024,
     ),
 }
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
     "agent": {"record", "service", "tee"},
     "tee": {"service"},
+    "offload": {"record", "service"},
     "haproxy_config": set[str](),
     "record": set[str](),
     "service": set[str](),

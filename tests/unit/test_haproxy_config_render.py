@@ -1,6 +1,7 @@
 """The rendered files: golden ones, and what the parts of the system must agree on."""
 
 import dataclasses
+import json
 import re
 import shutil
 import tomllib
@@ -15,7 +16,9 @@ from agent.settings import AgentSettings
 from haproxy_config import at_start
 from haproxy_config.nodes import parse_nodes
 from haproxy_config.render import TEMPLATES, haproxy_word, render_files
-from haproxy_config.settings import ProxySettings, SettingsError
+from haproxy_config.settings import OFFLOAD, ProxySettings, SettingsError
+from offload.settings import OffloadSettings
+from offload.sinks import SINKS
 from service.settings_file import read_settings
 from tee.settings import TeeSettings
 from tests.unit.regenerate_golden import GOLDEN, VARIANTS
@@ -38,6 +41,10 @@ def test_there_is_no_other_golden_folder() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_file_names_its_template(variant: str) -> None:
     for name, text in render_files(VARIANTS[variant]).items():
+        if name.endswith(".json"):
+            # It has no comments.
+            json.loads(text)
+            continue
         assert text.splitlines()[0].startswith(
             f"# Rendered by Cluster Traffic Capture from templates/{name}.j2"
         )
@@ -176,18 +183,40 @@ def test_the_spool_lies_beside_the_log_unless_told_otherwise(
     assert read_settings(file, TeeSettings).spool_dir == expected
 
 
+@pytest.mark.parametrize("log_path", ["/var/log/haproxy-traffic.log", '/data/a "b".log', "/data/log"])
+def test_the_offload_reads_its_settings(log_path: str, tmp_path: Path) -> None:
+    settings = dataclasses.replace(VARIANTS["primary_tuned"], log_path=log_path, cloudwatch_log_group="")
+    files = render_files(settings)
+    file = tmp_path / "offload.toml"
+    file.write_text(files["offload.toml"], "utf-8")
+    read = read_settings(file, OffloadSettings)
+    assert (read.cluster, read.sinks, read.log_path) == ("primary", settings.offload, log_path)
+    assert read.directory == log_path.removesuffix(".log") + ".offload"
+    assert read.cloudwatch_log_group == "/cluster-traffic-capture/primary"
+    (followed,) = json.loads(files["cloudwatch-agent.json"])["logs"]["logs_collected"]["files"][
+        "collect_list"
+    ]
+    assert Path(followed["file_path"]).parent == Path(read.directory)
+    assert followed["log_group_name"] == read.cloudwatch_log_group
+
+
+def test_the_offload_is_configured_where_it_is_wanted() -> None:
+    assert tuple(SINKS) == OFFLOAD
+    assert not {"offload.toml", "cloudwatch-agent.json"} & render_files(PRIMARY).keys()
+
+
 def test_no_setting_is_without_effect() -> None:
     tuned = VARIANTS["primary_tuned"]
-    before = render_files(PRIMARY)
     for field in dataclasses.fields(ProxySettings):
         if field.name == "mirror_agent":
             continue
+        of_offload = field.name.startswith(("offload_", "cloudwatch_"))
+        settings = dataclasses.replace(PRIMARY, offload=OFFLOAD) if of_offload else PRIMARY
         changes: dict[str, Any] = {
             field.name: "shadow" if field.name == "role" else getattr(tuned, field.name)
         }
-        assert render_files(dataclasses.replace(PRIMARY, **changes)) != before, (
-            f"{field.name} changes no file"
-        )
+        changed = dataclasses.replace(settings, **changes)
+        assert render_files(changed) != render_files(settings), f"{field.name} changes no file"
 
 
 def test_names_are_resolved_and_addresses_are_not() -> None:

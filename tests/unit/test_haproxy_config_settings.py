@@ -52,6 +52,9 @@ def refused(**changes: Any) -> SettingsError:
         # What fits HAProxy's buffer is recorded whole.
         ("body_bytes", 65536, 1 << 36),
         ("prefix_bytes", 1024, 1 << 20),
+        ("cloudwatch_line_bytes", 16_384, 1_048_550),
+        ("cloudwatch_flush_s", 1, 60),
+        ("cloudwatch_spool_bytes", 16 << 20, 1 << 44),
     ],
 )
 def test_ranges(field: str, low: float, high: float) -> None:
@@ -86,6 +89,14 @@ def test_every_number_has_a_range() -> None:
         ({"log_path": "/var/log/\udc80"}, "log_path is no name"),
         ({"spool_dir": "spool"}, "spool_dir is not absolute"),
         ({"spool_dir": "/a\nb"}, "spool_dir is no name"),
+        ({"offload": ("cloudwatch", "tape")}, "offload: there is no 'tape'"),
+        ({"offload": ("cloudwatch", "cloudwatch")}, "offload: 'cloudwatch' is given twice"),
+        ({"offload_region": "Frankfurt"}, "offload_region can't be 'Frankfurt'"),
+        ({"cloudwatch_log_group": "a b"}, "cloudwatch_log_group can't be 'a b'"),
+        ({"cloudwatch_log_stream": "a:b"}, "cloudwatch_log_stream can't be 'a:b'"),
+        ({"cloudwatch_log_stream": "{host}"}, "cloudwatch_log_stream can't be '{host}'"),
+        ({"cloudwatch_endpoint": "logs.example"}, "cloudwatch_endpoint can't be 'logs.example'"),
+        ({"cloudwatch_retention_days": 2}, "cloudwatch_retention_days is 2"),
         ({"redact_headers": ("cookie:",)}, "redact_headers: 'cookie:'"),
         ({"redact_headers": ("",)}, "redact_headers: ''"),
         ({"body_bytes": 100_000, "bufsize": 131072}, "body_bytes is 100000, bufsize 131072"),
@@ -186,6 +197,14 @@ def test_a_whole_number_will_do_for_a_fraction() -> None:
         ("CAPTURE_TEE_MEMORY_BYTES", "1048576", "tee_memory_bytes", 1048576),
         ("CAPTURE_SPOOL_BYTES", "0", "spool_bytes", 0),
         ("CAPTURE_SPOOL_DIR", "/spool", "spool_dir", "/spool"),
+        ("CAPTURE_OFFLOAD", "cloudwatch", "offload", ("cloudwatch",)),
+        (
+            "CAPTURE_CLOUDWATCH_ENDPOINT",
+            "http://10.0.0.1:5000",
+            "cloudwatch_endpoint",
+            "http://10.0.0.1:5000",
+        ),
+        ("CAPTURE_OFFLOAD_REGION", "us-gov-west-1", "offload_region", "us-gov-west-1"),
     ],
 )
 def test_environment(variable: str, text: str, field: str, value: object) -> None:
