@@ -1,7 +1,6 @@
 """Plays a workload against time: an open loop over a bounded number of connections."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from traffic.client import TIME_OUT, Answer, NoAnswerError
@@ -37,11 +36,11 @@ class Player:
     @property
     def now_s(self) -> float:
         """Seconds since the start."""
-        return time.perf_counter() - self._start
+        return asyncio.get_running_loop().time() - self._start
 
     async def play(self) -> None:
         """Play all of it. What was not sent by ``give_up_s`` after the start is given up; what was sent ends by itself."""
-        self._start = time.perf_counter()
+        self._start = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as group:
             for number in range(self._connections):
                 group.create_task(self._connection(), name=f"traffic {number}")

@@ -60,10 +60,10 @@ def _why(results: Results) -> str:
 
 def _table(results: Results) -> Iterator[str]:
     first = max(map(len, [*results.operations, "operation"]))
-    latency = "latency in ms, from when due"
-    yield f"{'':{first}}  {'':>9}  {'':>7}  {latency:<46}  service time in ms"
+    latency = "     latency in ms, from when due"
+    yield f"{'':{first}}  {'':>9}  {'':>7}  {latency:<40}       service time in ms"
     names = "".join(f"{name:>8}" for name in ("p50", "p90", "p99", "p99.9", "max"))
-    yield f"{'operation':{first}}  {'requests':>9}  {'errors':>7}  {names:<46}  {names}"
+    yield f"{'operation':{first}}  {'requests':>9}  {'errors':>7}  {names:<40}  {names}"
     rows = list(results.operations.items())
     if len(rows) != 1:
         rows.append(("all", results.all))
@@ -73,7 +73,7 @@ def _table(results: Results) -> Iterator[str]:
 
 def _row(name: str, result: OperationResult) -> str:
     return (
-        f"{name}  {result.requests:>9,}  {result.failed:>7,}  {_cells(result.latency_ms):<46}  "
+        f"{name}  {result.requests:>9,}  {result.failed:>7,}  {_cells(result.latency_ms):<40}  "
         f"{_cells(result.service_ms)}"
     )
 
