@@ -26,6 +26,13 @@ def workload(settings: TrafficSettings) -> Iterator[Due]:
     times = random.Random(f"times {settings.seed}")  # noqa: S311 - no secrets
     source = random.Random(f"requests {settings.seed}")  # noqa: S311
     operations = Operations(source, settings.index, settings.documents, settings.bulk_size)
+    # Here and not when the first one is asked for: it takes 80 ms, and the clock runs by then.
+    return _drawn(settings, times, source, operations)
+
+
+def _drawn(
+    settings: TrafficSettings, times: random.Random, source: random.Random, operations: Operations
+) -> Iterator[Due]:
     for at_s in due_times(settings.arrivals, settings.rate, settings.duration_s, times):
         operation = settings.mix.draw(source)
         yield Due(at_s, operation, operations.request(operation))

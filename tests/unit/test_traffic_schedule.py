@@ -22,7 +22,7 @@ def times(arrivals: str, rate: float, duration_s: float, seed: int = 1) -> list[
     ("rate", "duration_s", "count"),
     [
         (500, 60, 30_000),
-        (1.1, 10, 11),
+        (0.07, 100, 7),
         (0.1, 3, 1),
         (0.7, 10, 7),
         (3, 0.5, 2),
@@ -56,5 +56,9 @@ def test_poisson_arrivals_are_memoryless_and_of_the_seed() -> None:
     assert statistics.stdev(gaps) == pytest.approx(0.01, rel=0.05)
     # And no half of the time has more than its share.
     assert sum(time_s < 50 for time_s in found) == pytest.approx(5000, rel=0.05)
+    # A single arrival is anywhere alike.
+    assert statistics.mean(times("poisson", 1, 1, seed)[0] for seed in range(2000)) == pytest.approx(
+        0.5, abs=0.03
+    )
     assert times("poisson", 100, 100) == found
     assert times("poisson", 100, 100, seed=2) != found
