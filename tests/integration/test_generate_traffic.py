@@ -30,8 +30,20 @@ def loop_thread() -> Iterator[LoopThread]:
         yield thread
 
 
+_STARTED: "list[subprocess.Popen[str]]" = []
+
+
+@pytest.fixture(autouse=True)
+def _all_ended() -> Iterator[None]:
+    """A test that fails leaves no load behind."""
+    yield
+    while _STARTED:
+        with _STARTED.pop() as process:
+            process.kill()
+
+
 def start(cluster: StandstillCluster, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "generate_traffic.py", "--target", cluster.url, "--documents", "100", *arguments],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
@@ -39,6 +51,8 @@ def start(cluster: StandstillCluster, *arguments: str, **environment: str) -> "s
         text=True,
         env={**os.environ, **environment},
     )
+    _STARTED.append(process)
+    return process
 
 
 def run(
