@@ -8,6 +8,7 @@ code  meaning
 2     the input can't be used: an option, a value or a file; nothing was built or written
 3     no Docker engine answers
 4     an image build failed; the end of its output was shown, and where the rest is
+5     no cluster answers at the target of the generated traffic
 130   interrupted (Ctrl+C); 143 when by SIGTERM. What had been begun was removed
 ====  ====================================================================================
 """
@@ -23,6 +24,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     NO_ENGINE = 3
     BUILD_FAILED = 4
+    NO_TARGET = 5
     INTERRUPTED = 130
     TERMINATED = 143
 

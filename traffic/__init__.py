@@ -1,0 +1,1 @@
+"""Traffic to test with: realistic requests at a fixed rate. ``generate_traffic.py`` is a command over `traffic.run`."""
