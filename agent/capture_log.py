@@ -172,7 +172,9 @@ class CaptureLog:
 
     def _run(self) -> None:
         # On Linux a thread has a niceness of its own: a long line is work that can wait, and nobody waits for a short one.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        me = threading.get_native_id()
+        # It can only be raised: the whole container may be nicer already.
+        os.setpriority(os.PRIO_PROCESS, me, max(_NICE, os.getpriority(os.PRIO_PROCESS, me)))
         self._long_writer.start()
         stop = False
         while not stop:
