@@ -15,9 +15,43 @@ from record.transaction import Transaction
 from tee.handover import Piece, Stream
 from tee.reading import Areas, CopiedStream
 
-# What the line's maker needs no more, or gets in another form.
-_LEFT_OUT = ("finished", "request_long", "request_wire", "response_long")
-_FIELDS = tuple(name for name in Transaction.__slots__ if name not in _LEFT_OUT)
+LEFT_OUT = ("finished", "request_long", "request_wire", "response_long")
+"""Fields of a transaction that the line's maker needs no more, or gets in another form."""
+
+# Spelled out: compiled, a class has no __slots__.
+_FIELDS = (
+    "answered_us",
+    "arrived_us",
+    "bytes_to_client",
+    "capture_id",
+    "client",
+    "client_port",
+    "completion",
+    "earlier_completions",
+    "id",
+    "method",
+    "mirror",
+    "opened_ns",
+    "placed",
+    "received_us",
+    "request_body",
+    "request_body_bytes",
+    "request_headers",
+    "request_version",
+    "request_whole",
+    "response_body",
+    "response_body_bytes",
+    "response_headers",
+    "response_version",
+    "response_whole",
+    "server",
+    "server_address",
+    "status",
+    "termination",
+    "through_tee",
+    "timers",
+    "url",
+)
 _LONG = ("request_long", "response_long")
 
 

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from agent.copied_body import CopiedBody
 from agent.line_maker import LongBodiesLine
 from agent.long_line import AbandonedError, FullError, UnreadableError
-from agent.long_order import DefectError, Outcome, decode_order, encode_order, encode_outcome, read_outcome
+from agent.long_order import (
+    _FIELDS,
+    LEFT_OUT,
+    DefectError,
+    Outcome,
+    decode_order,
+    encode_order,
+    encode_outcome,
+    read_outcome,
+)
 from agent.long_writer import ProcessWriter
 from record.entry import EntryWriter
 from record.transaction import Transaction
@@ -208,6 +217,11 @@ def test_the_process_does_not_outlive_the_agent() -> None:
     while Path(f"/proc/{child}").exists() and state(child) != "Z":
         assert time.monotonic() < deadline, "it is still there"
         time.sleep(0.01)
+
+
+def test_no_field_is_forgotten() -> None:
+    assert set(_FIELDS) | set(LEFT_OUT) == set(Transaction.__slots__)
+    assert not set(_FIELDS) & set(LEFT_OUT)
 
 
 def test_an_order_of_nothing_that_is_long_is_none() -> None:
