@@ -15,6 +15,7 @@ from agent.capture_log import CaptureLog
 from agent.ends import EndsProtocol
 from agent.joining import Copy
 from agent.line_maker import LineMaker
+from agent.long_writer import ProcessWriter
 from agent.mirror import Mirror
 from agent.order import CausalOrder
 from agent.parts import Proxy
@@ -64,6 +65,8 @@ class Agent:
             settings.log_file_bytes,
             settings.log_total_bytes,
             settings.capture_queue_bytes,
+            settings.long_queue_bytes,
+            ProcessWriter(process_arguments(settings)),
         )
         entries = EntryWriter(
             settings.cluster,
@@ -246,6 +249,16 @@ class Agent:
         writer.write(json.dumps(self._counters()).encode() + b"\n")
         await writer.drain()
         writer.close()
+
+
+def process_arguments(settings: AgentSettings) -> list[str]:
+    """How lines are made, for `agent.long_writer_process`."""
+    return [
+        settings.cluster,
+        str(settings.body_bytes),
+        str(settings.prefix_bytes),
+        *settings.redact_headers,
+    ]
 
 
 def _address(text: str) -> tuple[str, int]:

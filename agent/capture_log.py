@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from agent.log_file import AbandonedError, LogFile
+from agent.log_file import LogFile
+from agent.long_line import AbandonedError, LongLine, LongWriter, PartsWriter, UnreadableError
 from agent.rotated_files import RotatedFiles
 
 _LOG = logging.getLogger(__name__)
@@ -35,34 +36,9 @@ Finished = Callable[[], None]
 """Told, on any thread, when a line is in the log or has been dropped."""
 
 
-class LongLine(Protocol):
-    """A line that is not in memory."""
-
-    @property
-    def wire_bytes(self) -> int:
-        """About how much is read to make it."""
-
-    def parts(self) -> Iterator[bytes]:
-        """The line with its line end, from the start at each call.
-
-        Raises:
-            OSError: what it is made from can't be read.
-        """
-
-    def without_bodies(self) -> bytes:
-        """The line without what makes it long."""
-
-    def finished(self) -> None:
-        """To be called once, on any thread, when the line is in the log or has been dropped."""
-
-
 class _Lot(NamedTuple):
     lines: list[bytes]
     finished: Sequence[Finished]
-
-
-class _UnreadableError(Exception):
-    """What a long line is made from can't be read."""
 
 
 _STOP = _Lot([], ())
@@ -75,13 +51,25 @@ class CaptureLog:
         path: the file; its directory must be writable.
         file_bytes: it is rotated before it would grow beyond this (a single line that is larger has a file of its own).
         total_bytes: the oldest files are removed so that all together stay under this.
-        queue_bytes: memory for lines that wait for the disk; beyond it lines are dropped, and counted. Also what long lines may
-            hold elsewhere while they wait: when it is more, the next ones are written without their bodies, and counted.
+        queue_bytes: memory for lines that wait for the disk; beyond it lines are dropped, and counted.
+        long_queue_bytes: what long lines may hold elsewhere while they wait: when it is more, the next ones are written without their bodies, and
+            counted; ``queue_bytes`` where it is not said.
+        long_writer: writes the long lines; here where there is none.
     """
 
-    def __init__(self, path: Path, file_bytes: int, total_bytes: int, queue_bytes: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file_bytes: int,
+        total_bytes: int,
+        queue_bytes: int,
+        long_queue_bytes: int | None = None,
+        long_writer: LongWriter | None = None,
+    ) -> None:
         self._file_bytes = file_bytes
         self._queue_bytes = queue_bytes
+        self._long_queue_bytes = queue_bytes if long_queue_bytes is None else long_queue_bytes
+        self._long_writer = PartsWriter() if long_writer is None else long_writer
         self._rotated = RotatedFiles(path, file_bytes, total_bytes)
         self._file = LogFile(path, file_bytes, self._rotated)
         self._queue: queue.SimpleQueue[_Lot | LongLine] = queue.SimpleQueue()
@@ -137,7 +125,7 @@ class CaptureLog:
     def append_long(self, line: LongLine) -> None:
         """Queue a long line; without its bodies when too many wait."""
         with self._lock:
-            behind = self._queued_long > self._queue_bytes
+            behind = self._queued_long > self._long_queue_bytes
             stopping = self._stopping.is_set()
             if stopping:
                 self._drop(1)
@@ -184,7 +172,10 @@ class CaptureLog:
 
     def _run(self) -> None:
         # On Linux a thread has a niceness of its own: a long line is work that can wait, and nobody waits for a short one.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        me = threading.get_native_id()
+        # It can only be raised: the whole container may be nicer already.
+        os.setpriority(os.PRIO_PROCESS, me, max(_NICE, os.getpriority(os.PRIO_PROCESS, me)))
+        self._long_writer.start()
         stop = False
         while not stop:
             taken = [self._queue.get()]
@@ -202,6 +193,7 @@ class CaptureLog:
                     self._write_long_or_drop(one)
             self._write_lots(lots)
         self._file.close()
+        self._long_writer.close()
 
     def _write_lots(self, lots: list[_Lot]) -> None:
         lines = [line for lot in lots for line in lot.lines]
@@ -220,7 +212,7 @@ class CaptureLog:
             with self._counted(1):
                 try:
                     self._write_long(line)
-                except _UnreadableError as error:
+                except UnreadableError as error:
                     _LOG.error("a body can't be read, its line is written without it: %s", error)
                     with self._lock:
                         self.bodies_dropped += 1
@@ -273,7 +265,11 @@ class CaptureLog:
         fits: list[bool] = []
 
         def append() -> None:
-            fits.append(self._file.append_parts(_readable(line), self._is_time))
+            fits.append(
+                self._file.append_by(
+                    lambda file, room: self._long_writer.write(line, file, room, self._is_time)
+                )
+            )
 
         while self._persist(append):
             if fits[-1]:
@@ -301,14 +297,6 @@ class CaptureLog:
                 if attempts:
                     _LOG.warning("the capture log is written again")
                 return True
-
-
-def _readable(line: LongLine) -> Iterator[bytes]:
-    """Its parts; an error of reading what they are made from is none of the log's disk."""
-    try:
-        yield from line.parts()
-    except OSError as error:
-        raise _UnreadableError(str(error)) from error
 
 
 def _tell(finished: Sequence[Finished]) -> None:

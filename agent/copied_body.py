@@ -25,7 +25,8 @@ class CopiedBody:
     def __init__(
         self, copy: Chunks, start: int, length: int, announced: int | None, *, chunked: bool, ended: bool
     ) -> None:
-        self._copy = copy
+        self.copy = copy
+        """The message that it is a part of."""
         self.start = start
         self.chunked = chunked
         self.framed_bytes = length
@@ -50,7 +51,7 @@ class CopiedBody:
             OSError: the copy can't be read.
         """
         skip, left = self.start, self.framed_bytes
-        for chunk in self._copy():
+        for chunk in self.copy():
             if skip >= len(chunk):
                 skip -= len(chunk)
                 continue

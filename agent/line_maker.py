@@ -23,9 +23,10 @@ _LOT_S = 0.1
 
 
 class LongBodiesLine:
-    """A transaction whose bodies are not in memory, for `CaptureLog.append_long`."""
+    """A transaction whose bodies are not in memory, for `CaptureLog.append_long`; an `agent.long_line.LongLine`."""
 
     def __init__(self, transaction: Transaction, entries: EntryWriter) -> None:
+        self.transaction: Transaction | None = transaction
         self._transaction = transaction
         self._entries = entries
         self.wire_bytes: int = 0

@@ -6,20 +6,16 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from agent.long_line import FullError, write_all
 from agent.rotated_files import RotatedFiles
 
 _LOG = logging.getLogger(__name__)
 
+Write = Callable[[int, int | None], int]
+"""Appends a line to a file, given the room that there is for it (None: any), and returns its length; see `agent.long_line.LongWriter`."""
+
 # There may be secrets in the bodies.
 _MODE = 0o640
-
-
-class AbandonedError(Exception):
-    """The caller had no more time for a line; nothing of it is in the file."""
-
-
-class _FullError(Exception):
-    """The line would make the file larger than it may become."""
 
 
 class LogFile:
@@ -70,31 +66,24 @@ class LogFile:
         Raises:
             OSError: the disk refuses.
         """
-        with self._all_or_nothing():
-            self._write(chunk)
+        with self._all_or_nothing() as file:
+            write_all(file, chunk)
         self.size += len(chunk)
 
-    def append_parts(self, parts: Iterator[bytes], go_on: Callable[[], bool]) -> bool:
-        """Write one line that comes in parts; False when it does not fit behind the lines that are in the file.
-
-        Args:
-            parts: the line; what it raises passes through.
-            go_on: whether there is time for another part.
+    def append_by(self, write: Write) -> bool:
+        """Have one line written by somebody; False when it does not fit behind the lines that are in the file.
 
         Raises:
             OSError: the disk refuses.
-            AbandonedError: there was no more time.
+            Exception: whatever ``write`` raises.
         """
-        size = 0
         try:
-            with self._all_or_nothing():
-                for part in parts:
-                    size += len(part)
-                    self._check(size, go_on)
-                    self._write(part)
-        except _FullError:
+            with self._all_or_nothing() as file:
+                # A line that is larger than a file may be has one of its own.
+                written = write(file, self._file_bytes - self.size if self.size > 0 else None)
+        except FullError:
             return False
-        self.size += size
+        self.size += written
         return True
 
     def rotate(self) -> None:
@@ -115,29 +104,18 @@ class LogFile:
             except OSError as error:
                 _LOG.error("the capture log's last lines may be lost: %s", error)
 
-    def _check(self, size: int, go_on: Callable[[], bool]) -> None:
-        if self.size > 0 and self.size + size > self._file_bytes:
-            raise _FullError
-        if not go_on():
-            raise AbandonedError
-
     @contextlib.contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
+    def _all_or_nothing(self) -> Iterator[int]:
         self.open()
+        assert self._file is not None
         self._torn = True
         try:
-            yield
+            yield self._file
         except Exception:
             with contextlib.suppress(OSError):
                 self.open()
             raise
         self._torn = False
-
-    def _write(self, data: bytes) -> None:
-        assert self._file is not None
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
 
 
 def _end_of_lines(file: int, size: int) -> int:

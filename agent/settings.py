@@ -24,5 +24,7 @@ class AgentSettings:
     mirror_queue_bytes: int
     mirror_deadline_s: float
     capture_queue_bytes: int
+    long_queue_bytes: int
+    """What lines with long bodies may hold in the tee while they wait for the disk; beyond it they are written without these."""
     body_bytes: int
     prefix_bytes: int

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from agent.copied import Copied, read_copied
 from agent.joining import Copy
 from agent.lease import Lease
 from tee.handover import Exchange, Frames, HandoverError, decode, encode_acknowledgement
-from tee.reading import Areas, receive_hello
+from tee.reading import Areas, CopiedStream, close_all, receive_hello
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,7 +120,8 @@ class TeeLink:
             await self._loop.sock_connect(tee, self._path)
             await _readable(self._loop, tee)
             hello, areas = receive_hello(tee)
-            source = _Source(areas)
+            # Closed when no copy in them is needed any more.
+            weakref.finalize(areas, close_all, areas.descriptors)
             if hello.started_us != self._offers.started_us:
                 self._offers = _Offers(hello.started_us)
             reader, writer = await asyncio.open_unix_connection(sock=tee.dup())
@@ -130,13 +132,13 @@ class TeeLink:
         try:
             while data := await reader.read(_READ_BYTES):
                 for payload in frames.feed(data):
-                    self._offered(decode_exchange(payload), source)
+                    self._offered(decode_exchange(payload), areas)
         finally:
             self._writer = None
             writer.close()
         _LOG.warning("the tee has gone")
 
-    def _offered(self, exchange: Exchange, source: "_Source") -> None:
+    def _offered(self, exchange: Exchange, areas: Areas) -> None:
         offers = self._offers
         if exchange.id in offers.open:
             # Offered again after a lost connection.
@@ -147,20 +149,20 @@ class TeeLink:
             return
         offers.open.add(exchange.id)
         if exchange.request.copied_bytes + exchange.response.copied_bytes <= _AT_ONCE_BYTES:
-            self._took(exchange, offers, source, _read(exchange, source))
+            self._took(exchange, offers, areas, _read(exchange, areas))
             return
         task = self._loop.create_task(
-            self._read_apart(exchange, offers, source), name=f"read-copy-{exchange.id}"
+            self._read_apart(exchange, offers, areas), name=f"read-copy-{exchange.id}"
         )
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
-    async def _read_apart(self, exchange: Exchange, offers: "_Offers", source: "_Source") -> None:
-        self._took(exchange, offers, source, await self._loop.run_in_executor(None, _read, exchange, source))
+    async def _read_apart(self, exchange: Exchange, offers: "_Offers", areas: Areas) -> None:
+        self._took(exchange, offers, areas, await self._loop.run_in_executor(None, _read, exchange, areas))
 
-    def _took(self, exchange: Exchange, offers: "_Offers", source: "_Source", copied: Copied | None) -> None:
+    def _took(self, exchange: Exchange, offers: "_Offers", areas: Areas, copied: Copied | None) -> None:
         def released() -> None:
-            self._loop.call_soon_threadsafe(self._acknowledge, offers, exchange.id, source)
+            self._loop.call_soon_threadsafe(self._acknowledge, offers, exchange.id, areas)
 
         lease = Lease(released)
         if copied is None:
@@ -171,7 +173,7 @@ class TeeLink:
         else:
             self._take(Copy(copied, lease))
 
-    def _acknowledge(self, offers: "_Offers", number: int, _source: "_Source") -> None:
+    def _acknowledge(self, offers: "_Offers", number: int, _areas: Areas) -> None:
         offers.acknowledge(number)
         # Another tee's numbers mean other exchanges.
         if offers is self._offers:
@@ -207,20 +209,10 @@ class _Offers:
             self.acknowledged.popitem(last=False)
 
 
-class _Source:
-    """A tee's areas; closed when no copy in them is needed any more."""
-
-    def __init__(self, areas: Areas) -> None:
-        self.areas = areas
-
-    def __del__(self) -> None:
-        self.areas.close()
-
-
-def _read(exchange: Exchange, source: _Source) -> Copied | None:
+def _read(exchange: Exchange, areas: Areas) -> Copied | None:
     """None: it can't be read."""
     try:
-        return read_copied(exchange, lambda stream: lambda: source.areas.chunks(stream))
+        return read_copied(exchange, lambda stream: CopiedStream(stream, areas))
     except (OSError, ValueError) as error:
         _LOG.error("exchange %d of the tee can't be read: %s", exchange.id, error)
     except Exception:  # noqa: BLE001

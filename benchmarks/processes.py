@@ -54,13 +54,13 @@ def container_processes(container_id: str) -> dict[str, frozenset[int]]:
 
 
 def program_name(command: str, command_line: str) -> str:
-    """What a process runs: its command, or MODULE of ``python3 -m MODULE``.
+    """What a process runs: its command, or PACKAGE of ``python3 -m PACKAGE.MODULE``.
 
     ``command_line``: as in ``/proc/PID/cmdline``, words separated by NUL.
     """
     words = command_line.split("\0")
     if command.startswith("python") and "-m" in words[:-1]:
-        return words[words.index("-m") + 1]
+        return words[words.index("-m") + 1].partition(".")[0]
     return command
 
 

@@ -77,6 +77,8 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         # On the log's volume, so that it survives the container as the log does.
         "offload_dir": str(Path(settings.log_path).with_suffix(".offload")),
         "cloudwatch_group": settings.cloudwatch_log_group or f"/cluster-traffic-capture/{settings.role}",
+        # The other half is the mirror's, whatever the log's disk does.
+        "long_queue_bytes": (settings.tee_memory_bytes + settings.spool_bytes) // 2,
     }
 
 

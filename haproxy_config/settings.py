@@ -159,8 +159,7 @@ class ProxySettings:
     mirror_deadline_s: float = 300.0
     """How long the shadow may take to answer one request."""
     capture_queue_bytes: int = 256 * 1024 * 1024
-    """Lines waiting to be written: memory for them; beyond it lines are dropped, and counted. Also what lines with long bodies may hold
-    elsewhere while they wait; beyond it they are written without these, and counted."""
+    """Lines waiting to be written: memory for them; beyond it lines are dropped, and counted."""
     body_bytes: int = 16 * 1024 * 1024
     """Of one body the record keeps whole at most so much, as sent and decoded; ``bufsize`` at least."""
     prefix_bytes: int = 64 * 1024
@@ -169,7 +168,8 @@ class ProxySettings:
     tee_memory_bytes: int = 256 * 1024 * 1024
     """Copies of what passed through the tee, waiting for the agent: memory for them; from half of it on they move to the spool."""
     spool_bytes: int = 2 * 1024 * 1024 * 1024
-    """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool."""
+    """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool. Lines with long bodies that
+    wait for the disk may hold half of both; beyond it they are written without these, and counted."""
     spool_dir: str = ""
     """Directory of the spool file, which has no name in it; empty: the capture log's."""
 

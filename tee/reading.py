@@ -3,7 +3,7 @@
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tee.handover import Frames, HandoverError, Hello, Stream, decode
@@ -41,11 +41,32 @@ class Areas:
                 yield chunk
                 position += len(chunk)
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """One or two."""
+        return (self.memory,) if self.spool is None else (self.memory, self.spool)
+
     def close(self) -> None:
         """Close the descriptors."""
-        os.close(self.memory)
-        if self.spool is not None:
-            os.close(self.spool)
+        close_all(self.descriptors)
+
+
+@dataclass(frozen=True)
+class CopiedStream:
+    """One direction of an exchange, to be read again and again until the exchange is acknowledged."""
+
+    stream: Stream
+    areas: Areas
+
+    def __call__(self) -> Iterator[bytes]:
+        """See `Areas.chunks`."""
+        return self.areas.chunks(self.stream)
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close each."""
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def receive_hello(tee: socket.socket) -> tuple[Hello, Areas]:
@@ -60,7 +81,6 @@ def receive_hello(tee: socket.socket) -> tuple[Hello, Areas]:
     payloads = Frames().feed(data)
     hello = decode(payloads[0]) if payloads else None
     if not isinstance(hello, Hello) or not fds:
-        for fd in fds:
-            os.close(fd)
+        close_all(fds)
         raise HandoverError(f"no hello: {data[:80]!r}")
     return hello, Areas(fds[0], fds[1] if len(fds) > 1 else None)

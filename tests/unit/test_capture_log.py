@@ -5,6 +5,8 @@ import gzip
 import logging
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -663,3 +665,16 @@ def test_a_defect_costs_its_lines_only(
     until(lambda: log.queued_bytes == 0, "an empty queue")
     assert path.read_bytes() == line(2)
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_container_that_is_nicer_than_the_thread_would_be(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from agent.capture_log import CaptureLog; "
+        "log = CaptureLog(Path(sys.argv[1]), 1000, 10_000, 1000); log.start(); log.append([b'line\\n']); log.close(10)"
+    )
+    # The kernel's rule binds those without the capability.
+    bound = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"] if os.getuid() == 0 else []
+    command = [*bound, "nice", "-n", "19", sys.executable, "-c", program, str(tmp_path / "log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "log").read_bytes() == b"line\n"

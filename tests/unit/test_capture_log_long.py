@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent import capture_log
 from agent.capture_log import CaptureLog
+from record.transaction import Transaction
 from tests.unit.test_capture_log import (
     PATIENCE_S,
     all_lines,
@@ -31,6 +32,7 @@ class PartsLine:
     def __init__(self, *parts: bytes, wire_bytes: int | None = None) -> None:
         self._parts = parts
         self.wire_bytes = sum(map(len, parts)) if wire_bytes is None else wire_bytes
+        self.transaction: Transaction | None = None
         self.readings = 0
         self.ends = 0
         self.before_part: Callable[[int], None] = lambda _number: None
