@@ -278,14 +278,14 @@ class _File:
         searched = self._at
         while True:
             end = self._buffer.find(b"\n", searched)
-            if end >= 0:
+            if 0 <= end <= self._at + short_bytes:
                 line = self._buffer[self._at : end]
                 self._note_head(line)
                 self._at = end + 1
                 self.offset += len(line) + 1
                 return line
             if len(self._buffer) - self._at > short_bytes:
-                if not self.compressed and not self._has_end():
+                if end < 0 and not self.compressed and not self._has_end():
                     self._forget()
                     return None
                 self._note_head(self._buffer[self._at :])

@@ -67,6 +67,7 @@ def read(reader: LogReader, most: int = 1 << 30) -> list[bytes]:
     lines: list[bytes] = []
     while len(lines) < most and (found := reader.next()) is not None:
         lines.append(b"".join(found.parts) if isinstance(found, LongLine) else found)
+        assert isinstance(found, LongLine) == (len(lines[-1]) > SHORT)
     return lines
 
 
