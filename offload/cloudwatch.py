@@ -50,6 +50,8 @@ class CloudWatch:
         self._folder.mkdir(mode=0o770, exist_ok=True)
         (self._folder / "state").mkdir(mode=0o770, exist_ok=True)
         self._position = self._folder / "position.json"
+        self._ledger = Path(settings.directory) / "cloudwatch.json"
+        self._last = -1
         self._counts = {"sent_lines": 0, "sent_bytes": 0, "shortened_lines": 0, "unreadable_lines": 0}
         self._waiting = {"waiting_bytes": 0, "unread_files": 0, "unread_bytes": 0}
         self._lost_files = 0
@@ -162,9 +164,12 @@ class CloudWatch:
             "size": self._followed.size() - len(self._already),
             "lost_files": self._lost_files + self._reader.lost_files,
         }
-        new = self._position.with_suffix(".new")
-        new.write_text(json.dumps(position) + "\n")
-        new.replace(self._position)
+        _replace(self._position, position)
+        # With another sink that has files removed: not before their lines are here (agent/rotated_files.py).
+        last = place.number - 1 if place is not None else 0
+        if last != self._last:
+            _replace(self._ledger, {"last": last})
+            self._last = last
 
     def _look(self, *, everything: bool) -> None:
         """How far the agent has come; and, not too often, what else there is to tell."""
@@ -209,3 +214,9 @@ class CloudWatch:
             "lost_files": self._lost_files + self._reader.lost_files,
             **self._trouble.as_dict(),
         }
+
+
+def _replace(path: Path, value: dict[str, Any]) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(value) + "\n")
+    new.replace(path)

@@ -4,18 +4,39 @@ A place in it is a file's number and an offset in that file's lines. The file th
 full. A file is known again by its first bytes: they begin with the time of its first transaction.
 """
 
-import gzip
 import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Protocol
+
+import zstandard
 
 # So much of a file says which one it is.
 _HEAD_BYTES = 256
 _BLOCK_BYTES = 65536
+# What is compressed becomes ten to fifty times as long.
+_COMPRESSED_BYTES = 8192
+
+_FORMS = ("", ".zst", ".gz")
+
+
+class _Decoded(Protocol):
+    """What the libraries' decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+_CODINGS: dict[str, Callable[[], _Decoded]] = {
+    ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
+    ".gz": lambda: zlib.decompressobj(wbits=31),
+}
+_DAMAGES = (zlib.error, zstandard.ZstdError)
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,7 @@ class LogReader:
 
     def __init__(self, path: Path, place: Place | None, short_bytes: int) -> None:
         self._path = path
-        self._pattern = re.compile(re.escape(path.name) + r"\.(\d{6,})((?:\.gz)?)")
+        self._pattern = re.compile(re.escape(path.name) + r"\.(\d{6,})(?:\.(?:zst|gz))?")
         self._short_bytes = short_bytes
         self._place = place
         self._file: _File | None = None
@@ -118,7 +139,7 @@ class LogReader:
             current = self._path.stat()
         except FileNotFoundError:
             # Between being taken away and the next line; or it is a rotated one.
-            return self._name(file.number).exists() or self._name(file.number, ".gz").exists()
+            return self._size(file.number) > 0
         return (current.st_dev, current.st_ino) != file.identity
 
     def _open(self) -> bool:
@@ -135,7 +156,8 @@ class LogReader:
                     return self._open()
                 found = changed
             return True
-        elif place.number > last + 1:
+        elif found and place.number > last + 1:
+            # Numbers begin anew.
             place = Place(min(found, default=last + 1), 0, before=place.before)
         return self._open_next(place, found)
 
@@ -143,7 +165,7 @@ class LogReader:
         """Open the file with the first bytes of the place; numbers begin anew where all files were removed."""
         rotated = (self._open_rotated(number) for number in sorted(found, key=lambda n: n != place.number))
         return any(self._use(file, place) for file in rotated) or self._use(
-            self._open_file(self._path, max(found, default=0) + 1), place
+            self._open_file(self._path, max(*found, place.number - 1, 0) + 1), place
         )
 
     def _open_next(self, place: Place, found: list[int]) -> bool:
@@ -157,7 +179,8 @@ class LogReader:
                 return self._use(file, Place(number, 0, before=place.before))
             file.close()
             place = Place(number + 1, 0, before=place.before)
-        number = max(found, default=0) + 1
+        # Numbers only grow while the agent runs, whatever is removed.
+        number = max(max(found, default=0) + 1, place.number)
         file = self._open_file(self._path, number)
         if file is None:
             return False
@@ -165,7 +188,7 @@ class LogReader:
             # It was taken away just now, and this may be the one after it.
             file.close()
             return False
-        self.lost_files += max(number - place.number, 0)
+        self.lost_files += number - place.number
         return self._use(file, Place(number, 0, before=place.before))
 
     def _use(self, file: "_File | None", place: Place) -> bool:
@@ -180,14 +203,13 @@ class LogReader:
 
     def _open_rotated(self, number: int) -> "_File | None":
         # The compressed one is there before the plain one goes.
-        return self._open_file(self._name(number), number) or self._open_file(
-            self._name(number, ".gz"), number
-        )
+        files = (self._open_file(self._name(number, form), number) for form in _FORMS)
+        return next((file for file in files if file is not None), None)
 
     @staticmethod
     def _open_file(path: Path, number: int) -> "_File | None":
         try:
-            return _File(path, number, compressed=path.suffix == ".gz")
+            return _File(path, number, path.suffix)
         except FileNotFoundError:
             return None
 
@@ -200,7 +222,7 @@ class LogReader:
         return sorted({int(match[1]) for match in matches if match})
 
     def _size(self, number: int) -> int:
-        return _size(self._name(number)) or _size(self._name(number, ".gz"))
+        return next((size for form in _FORMS if (size := _size(self._name(number, form)))), 0)
 
 
 def _size(path: Path) -> int:
@@ -213,18 +235,14 @@ def _size(path: Path) -> int:
 class _File:
     """One open file, which is read to its end whatever becomes of its name."""
 
-    def __init__(self, path: Path, number: int, *, compressed: bool) -> None:
+    def __init__(self, path: Path, number: int, suffix: str) -> None:
         self.number = number
-        self.compressed = compressed
         raw = path.open("rb", buffering=0)
         status = os.fstat(raw.fileno())
         self._raw = raw
         self.identity = (status.st_dev, status.st_ino)
-        self._read: Callable[[int], bytes] = raw.read
-        self._unzipped: BinaryIO | None = None
-        if compressed:
-            self._unzipped = cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="rb"))
-            self._read = self._unzipped.read
+        self._decoded: _Decoded | None = _CODINGS[suffix]() if suffix in _CODINGS else None
+        self.compressed = self._decoded is not None
         self._buffer = b""
         self._at = 0
         self.offset = 0
@@ -236,8 +254,6 @@ class _File:
         """Whether reading ended before the end of a compressed file."""
 
     def close(self) -> None:
-        if self._unzipped is not None:
-            self._unzipped.close()
         self._raw.close()
 
     def begins_with(self, head: bytes) -> bool:
@@ -302,14 +318,21 @@ class _File:
             self._buffer, self._at = b"", 0
 
     def _fill(self) -> bool:
-        try:
-            block = self._read(_BLOCK_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            self.damaged = True
-            block = b""
+        block = self._raw.read(_BLOCK_BYTES) if self._decoded is None else self._decode(self._decoded)
         self._buffer = self._buffer[self._at :] + block
         self._at = 0
         return bool(block)
+
+    def _decode(self, decoded: "_Decoded") -> bytes:
+        block = b""
+        try:
+            while not block and not decoded.eof and not self.damaged:
+                data = self._raw.read(_COMPRESSED_BYTES)
+                block = decoded.decompress(data)
+                self.damaged = not data
+        except _DAMAGES:
+            self.damaged = True
+        return block
 
     def _note_head(self, line: bytes) -> None:
         if not self.head and self.offset == 0:

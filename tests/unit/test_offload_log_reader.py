@@ -3,10 +3,12 @@
 import gzip
 import os
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from agent.log_file import LogFile
 from agent.rotated_files import RotatedFiles
@@ -18,7 +20,8 @@ SHORT = 1000
 class Log:
     """A capture log, written as the agent does, with numbered lines."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, form: str) -> None:
+        self.form = form
         self.path = folder / "traffic.log"
         self.rotated = RotatedFiles(self.path, 1 << 20, 1 << 30)
         self._file = LogFile(self.path, 1 << 20, self.rotated)
@@ -46,15 +49,21 @@ class Log:
         self._file.rotate()
 
     def compress(self) -> None:
-        self.rotated._compress_all()
+        """All files that are not."""
+        for path in self.path.parent.iterdir():
+            if re.fullmatch(r"traffic\.log\.\d+", path.name):
+                data = path.read_bytes()
+                coded = gzip.compress(data) if self.form == ".gz" else zstandard.compress(data)
+                path.with_name(path.name + self.form).write_bytes(coded)
+                path.unlink()
 
     def file(self, number: int, form: str = "") -> Path:
         return self.path.with_name(f"traffic.log.{number:06d}{form}")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    log = Log(tmp_path)
+@pytest.fixture(params=[".zst", ".gz"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
+    log = Log(tmp_path, request.param)
     yield log
     log.close()
 
@@ -254,8 +263,8 @@ def test_a_damaged_file_is_left_and_counted(log: Log) -> None:
     log.write(1)
     log.rotate()
     log.compress()
-    data = log.file(1, ".gz").read_bytes()
-    log.file(1, ".gz").write_bytes(data[: len(data) // 2])
+    (damaged,) = log.path.parent.glob("*.000001.*")
+    damaged.write_bytes(damaged.read_bytes()[:-20])
     reader = log.reader()
     found = numbers(read(reader))
     assert found[-1] == 500
@@ -263,8 +272,8 @@ def test_a_damaged_file_is_left_and_counted(log: Log) -> None:
     assert reader.lost_files == 1
 
 
-def test_what_is_no_gzip_at_all(log: Log) -> None:
-    log.file(1, ".gz").write_bytes(b"no")
+def test_what_is_not_compressed_at_all(log: Log) -> None:
+    log.file(1, log.form).write_bytes(b"nonsense")
     log.file(2, ".gz").write_bytes(gzip.compress(line(0, 300) + b"\n"))
     reader = log.reader()
     assert numbers(read(reader)) == [0]
