@@ -184,6 +184,14 @@ class Engine:
                 self._hosts() if settings.publish_at else (),
             )
 
+    def container(self, name: str) -> Container | None:
+        """The container ``name``, whoever started it; None: there is none."""
+        with _translated(f"looking for container {name}"):
+            try:
+                return Container(self._client.containers.get(name), self.address)
+            except docker.errors.NotFound:
+                return None
+
     def _hosts(self) -> tuple[str, ...]:
         """The addresses of its host that this machine and containers reach it at, and nobody else.
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import boto3
+import requests
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -15,6 +16,8 @@ REGION = "eu-central-1"
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 
 _CREDENTIAL = re.compile(r"Credential=([^/,]*)/[^/]*/([^/]*)/")
+
+_RESET = "/moto-api/reset"
 
 
 class _Handler(WSGIRequestHandler):
@@ -41,6 +44,8 @@ class AwsService:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        # All of moto's in a process share what they hold.
+        requests.post(f"http://127.0.0.1:{self.port}{_RESET}", timeout=10).raise_for_status()
         return self
 
     def __exit__(
@@ -86,6 +91,8 @@ class AwsService:
         return messages
 
     def _application(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == _RESET:
+            return self._from_moto(environ, start)
         found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         key, region = (found[1], found[2]) if found else ("", "")
         target = environ.get("HTTP_X_AMZ_TARGET", environ.get("PATH_INFO", ""))
@@ -100,8 +107,7 @@ class AwsService:
         if refusal is None and region not in self.regions:
             refusal = (400, "AccessDeniedException", f"not authorized in {region}")
         if refusal is None:
-            answer: Iterable[bytes] = self._moto(environ, start)
-            return answer
+            return self._from_moto(environ, start)
         status, code, words = refusal
         # Read, so that the connection can go on.
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -111,3 +117,7 @@ class AwsService:
             [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))],
         )
         return [body]
+
+    def _from_moto(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        answer: Iterable[bytes] = self._moto(environ, start)
+        return answer

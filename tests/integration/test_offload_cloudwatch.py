@@ -129,14 +129,23 @@ class Offload:
     def logged(self) -> list[bytes]:
         return whole_log(self.proxy)
 
-    def await_sent(self, timeout_s: float = 60) -> list[str]:
-        """All lines of the log, once the service has so many."""
+    def await_sent(self, count: int) -> list[str]:
+        """All events, once the service has so many, and the log no more."""
 
         def look() -> list[str] | None:
             sent = self._service.log_messages(GROUP)
-            return sent if len(sent) >= len(self.logged()) else None
+            return sent if len(sent) >= max(count, len(self.logged())) else None
 
-        return poll("all lines in CloudWatch Logs", look, timeout_s, 0.3)
+        return poll(f"{count} lines in CloudWatch Logs", look, 60, 0.3)
+
+    def await_error(self, words: str) -> dict[str, Any]:
+        """The status, once it tells of this."""
+
+        def look() -> dict[str, Any] | None:
+            told = self.status()
+            return told if told["error"] == words else None
+
+        return poll(f"the words {words}", look, 30)
 
     def kill(self, name: str) -> None:
         self.proxy.exec("sh", "-c", f"kill -9 {process_id(self.proxy, name)}")
@@ -174,7 +183,7 @@ def test_every_line_of_the_log_arrives_and_long_ones_shortened(
         assert "readable by the offload alone" in primary.hand_over()
         primary.send(300)
         primary.send(2, long)
-        sent = primary.await_sent()
+        sent = primary.await_sent(302)
         logged = [line.decode() for line in primary.logged()]
         short = [line for line in logged if len(line.encode()) <= 262_000]
         assert len(short) == 300
@@ -201,17 +210,16 @@ def test_restarts_kills_and_an_outage_lose_and_double_nothing(
     with offload(setting, node, service, small, volumes=("/var/log",)) as primary:
         primary.hand_over()
         primary.send(200)
-        primary.await_sent()
+        primary.await_sent(200)
         service.refusal = (503, "ServiceUnavailable", "Please try again later")
         primary.send(200)
-        poll("the trouble", lambda: primary.status()["error"])
-        assert primary.status()["error"] == "ServiceUnavailable: Please try again later"
+        primary.await_error("ServiceUnavailable: Please try again later")
         primary.kill("offload")
         primary.send(100)
         primary.kill("offload.cloudwatch_agent")
         primary.send(100)
         service.refusal = None
-        sent = primary.await_sent()
+        sent = primary.await_sent(600)
         assert sorted(sent) == sorted(line.decode() for line in primary.logged())
         poll("the end of the trouble", lambda: primary.status()["error"] is None)
         primary.send(50)
@@ -221,7 +229,7 @@ def test_restarts_kills_and_an_outage_lose_and_double_nothing(
         # They are gone with the container's memory.
         primary.hand_over()
         primary.send(50)
-        sent = primary.await_sent()
+        sent = primary.await_sent(700)
         assert sorted(sent) == sorted(line.decode() for line in primary.logged())
         assert len(sent) == 700
 
@@ -232,17 +240,15 @@ def test_refused_credentials_are_told_and_renewed_without_a_restart(
     with offload(setting, node, service) as primary:
         primary.send(20)
         primary.hand_over("AKIAWRONGWRONGWRONG0")
-        told = poll("the service's words", lambda: (t := primary.status())["error"] and t, 30)
-        assert (
-            told["error"]
-            == "UnrecognizedClientException: The security token included in the request is invalid."
+        told = primary.await_error(
+            "UnrecognizedClientException: The security token included in the request is invalid."
         )
         assert told["failures"] > 0
         assert told["error_since"]
         # The proxy goes on, and nothing is lost.
         primary.send(20)
         primary.hand_over(token=TOKEN)
-        assert len(primary.await_sent()) == 40
+        assert len(primary.await_sent(40)) == 40
         poll("the end of the trouble", lambda: primary.status()["error"] is None)
         assert {token for _, key, token in service.calls if key == KEY_ID} == {TOKEN, ""}
 
@@ -251,11 +257,7 @@ def test_a_wrong_region_is_told(setting: Setting, node: RecordingServer, service
     with offload(setting, node, service, {"CAPTURE_OFFLOAD_REGION": "us-gov-west-1"}) as primary:
         primary.hand_over()
         primary.send(1)
-        poll(
-            "the service's words",
-            lambda: primary.status()["error"] == "AccessDeniedException: not authorized in us-gov-west-1",
-            30,
-        )
+        primary.await_error("AccessDeniedException: not authorized in us-gov-west-1")
 
 
 def test_no_region_at_all(setting: Setting, node: RecordingServer, service: AwsService) -> None:
@@ -271,7 +273,7 @@ def test_the_region_may_come_as_awss_own_variable(
     with offload(setting, node, service, env) as primary:
         primary.hand_over()
         primary.send(3)
-        assert len(primary.await_sent()) == 3
+        assert len(primary.await_sent(3)) == 3
 
 
 def test_the_credentials_are_nowhere_else(
@@ -280,7 +282,7 @@ def test_the_credentials_are_nowhere_else(
     with offload(setting, node, service) as primary:
         output = primary.hand_over(token=TOKEN)
         primary.send(10)
-        primary.await_sent()
+        primary.await_sent(10)
         primary.send(1)
         service.refusal = (
             400,
@@ -351,7 +353,7 @@ def test_no_new_privileges_costs_the_user_of_its_own_and_nothing_else(
     ) as primary:
         assert "and the proxy" in primary.hand_over()
         primary.send(5)
-        assert len(primary.await_sent()) == 5
+        assert len(primary.await_sent(5)) == 5
         assert status_of(primary.proxy)["offload"]["own_user"] is False
         assert "the proxy's own user" in primary.proxy.logs()
 
