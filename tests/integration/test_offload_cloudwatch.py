@@ -7,8 +7,6 @@ import contextlib
 import http.client
 import json
 import random
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,11 +21,11 @@ from capture.settings import BuildSettings
 from haproxy_config.nodes import parse_nodes
 from tests.har import read_line, request_body
 from tests.integration.aws_service import KEY_ID, REGION, AwsService
+from tests.integration.cloudwatch_package import stand_in_package
 from tests.integration.proxies import INTERNAL_PORT, Images, Proxy
 from tests.integration.recording_server import LoopThread, RecordingServer
 from tests.integration.rig import Setting, poll, process_id, status_of, whole_log
 
-STAND_IN = Path(__file__).parent / "stand_ins" / "amazon-cloudwatch-agent"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TOKEN = "FwoGZXIvYXdzEJr//////////wEaDASECRETSESSIONTOKEN=="
 GROUP = "/cluster-traffic-capture/primary"
@@ -36,27 +34,7 @@ GROUP = "/cluster-traffic-capture/primary"
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A .deb with the stand-in in it."""
-    if shutil.which("dpkg-deb") is None:
-        pytest.skip("there is no dpkg-deb here to make a package with")
-    folder = tmp_path_factory.mktemp("package")
-    programs = folder / "root" / "opt/aws/amazon-cloudwatch-agent/bin"
-    programs.mkdir(parents=True)
-    for name in ("amazon-cloudwatch-agent", "config-translator"):
-        shutil.copy(STAND_IN, programs / name)
-    (folder / "root" / "DEBIAN").mkdir()
-    architecture = subprocess.run(
-        ("dpkg", "--print-architecture"), check=True, capture_output=True, text=True
-    ).stdout.strip()
-    (folder / "root" / "DEBIAN" / "control").write_text(
-        f"Package: amazon-cloudwatch-agent\nVersion: 0\nArchitecture: {architecture}\nMaintainer: test\nDescription: stand-in\n"
-    )
-    made = folder / "agent.deb"
-    subprocess.run(
-        ("dpkg-deb", "--root-owner-group", "--build", str(folder / "root"), str(made)),
-        check=True,
-        capture_output=True,
-    )
-    return made
+    return stand_in_package(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +105,10 @@ class Offload:
         connection.close()
 
     def logged(self) -> list[bytes]:
-        return whole_log(self.proxy)
+        while True:
+            # A file that is compressed just now has another name.
+            with contextlib.suppress(FileNotFoundError):
+                return whole_log(self.proxy)
 
     def await_sent(self, count: int) -> list[str]:
         """All events, once the service has so many, and the log no more."""
