@@ -5,6 +5,7 @@ operator's. Nothing is copied twice.
 """
 
 import base64
+import contextlib
 import json
 import logging
 import threading
@@ -13,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from offload.credentials import CREDENTIALS
 from offload.followed import Followed
 from offload.line_scan import NotJsonError
 from offload.log_reader import LogReader, LongLine, Place
@@ -41,9 +43,12 @@ class CloudWatch:
         OSError: the directory can't be used.
     """
 
-    def __init__(self, settings: OffloadSettings, runtime: Path, agent: Path = AGENT) -> None:
+    def __init__(
+        self, settings: OffloadSettings, runtime: Path, agent: Path = AGENT, credentials: Path = CREDENTIALS
+    ) -> None:
         self._settings = settings
         self._agent = agent
+        self._credentials = credentials
         self._error_file = runtime / ERROR_FILE
         self._trouble = Trouble("cloudwatch")
         self._folder = Path(settings.directory) / "cloudwatch"
@@ -189,6 +194,12 @@ class CloudWatch:
         self._look_at_agent()
 
     def _look_at_agent(self) -> None:
+        with contextlib.suppress(OSError):
+            renewed = self._credentials.stat().st_mtime
+            if renewed > self._told:
+                # What was said before is about others.
+                self._told = renewed
+                self._trouble.forget()
         try:
             told: dict[str, Any] = json.loads(self._error_file.read_text())
         except (FileNotFoundError, ValueError):

@@ -68,7 +68,7 @@ class Sink:
         self.sink = self.made()
 
     def made(self) -> CloudWatch:
-        return CloudWatch(self.settings, self.folder, self.agent)
+        return CloudWatch(self.settings, self.folder, self.agent, self.folder / "credentials")
 
     def restart(self) -> None:
         self.sink._reader.close()
@@ -240,6 +240,19 @@ def test_the_services_words_are_told_until_it_takes_lines_again(sink: Sink) -> N
     assert sink.sink.status()["error"] is None
     sink.look()
     assert sink.sink.status()["error"] is None
+
+
+def test_new_credentials_make_old_words_void(sink: Sink) -> None:
+    error = sink.folder / ERROR_FILE
+    error.write_text(json.dumps({"at": time.time() - 1, "words": "no credentials"}))
+    sink.look()
+    assert sink.sink.status()["error"] == "no credentials"
+    (sink.folder / "credentials").touch()
+    sink.look()
+    assert sink.sink.status()["error"] is None
+    error.write_text(json.dumps({"at": time.time() + 1, "words": "the wrong ones"}))
+    sink.look()
+    assert sink.sink.status()["error"] == "the wrong ones"
 
 
 def test_it_ends_with_what_there_was(sink: Sink) -> None:
