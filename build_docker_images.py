@@ -97,6 +97,9 @@ def _several_nodes(flag: str, text: str, default: str) -> Callable[[_Function], 
               help="Whose answers are captured whatever their length: bulks', scrolls' and the like, or everybody's.")  # fmt: skip
 @click.option("--spoa-mirror-binary", type=click.Path(path_type=Path), show_envvar=True, show_default="none", metavar="FILE",
               help="The spoa-mirror program, with --mirror-agent spoa-mirror.")  # fmt: skip
+@click.option("--cloudwatch-agent", default="auto", show_envvar=True, metavar="auto|official|none|URL|FILE",
+              help="Amazon's CloudWatch Agent, a .deb; auto: the official one when AWS credentials are exported. "
+                   "#sha256=HEX behind URL or FILE is checked, else a URL's signature is.")  # fmt: skip
 @click.option(
     "--dry-run", is_flag=True, show_envvar=True, help="Render the files into the workspace, build nothing."
 )

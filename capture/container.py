@@ -1,6 +1,8 @@
 """A container that was started through `capture.engine`."""
 
+import contextlib
 import io
+import socket
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
@@ -9,6 +11,7 @@ from typing import Any
 
 import docker
 import docker.errors
+import docker.utils.socket
 
 from capture.errors import UserError
 
@@ -46,6 +49,8 @@ class ContainerSettings:
     named_volumes: Mapping[str, str] = field(default_factory=dict)
     """Directories inside -> the volume (`Engine.create_volume`) that is there."""
     user: str | None = None
+    security: tuple[str, ...] = ()
+    """Docker's ``--security-opt``."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,20 @@ class Container:
         except docker.errors.APIError as error:
             return Executed(126, str(error.explanation))
         return Executed(int(result.exit_code), result.output.decode(errors="replace"))
+
+    def exec_with_input(self, data: bytes, *command: str) -> Executed:
+        """Run a command inside with ``data`` on its input, which nobody else gets to see."""
+        api = self._container.client.api
+        created = api.exec_create(self._container.id, list(command), stdin=True)["Id"]
+        stream = api.exec_start(created, socket=True)
+        # The SDK hands out the socket in a wrapper for reading.
+        connection = getattr(stream, "_sock", stream)
+        with contextlib.closing(connection), contextlib.closing(stream):
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            frames = docker.utils.socket.frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
+            output = b"".join(chunk for _, chunk in frames)
+        return Executed(int(api.exec_inspect(created)["ExitCode"]), output.decode(errors="replace"))
 
     def logs(self) -> str:
         """What its processes wrote to stdout and stderr."""
@@ -263,6 +282,7 @@ def run_container(
             ),
         ],
         user=settings.user,
+        security_opt=list(settings.security),
     )
     try:
         container.start()

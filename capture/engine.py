@@ -30,6 +30,9 @@ LABEL = "cluster-traffic-capture"
 GROUP_LABEL = f"{LABEL}.group"
 """Label on what was made together; its value is the caller's."""
 
+# Where Docker's word for a processor is not Debian's.
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
 _CONNECT_S = 10
 # One read: a build step may be silent while it compiles or waits for a package archive.
 _SILENCE_S = 600
@@ -79,6 +82,17 @@ class Engine:
         """The labels of the image ``name``, which must be there."""
         with _translated(f"looking for image {name}"):
             return dict(self._client.images.get(name).labels)
+
+    def inspect_image(self, name: str) -> dict[str, Any]:
+        """What ``docker inspect`` and ``docker history`` tell of the image ``name``."""
+        with _translated(f"looking for image {name}"):
+            image = self._client.images.get(name)
+            return {**image.attrs, "History": image.history()}
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """What ``docker inspect`` tells of the container ``name``."""
+        with _translated(f"looking for container {name}"):
+            return dict(self._client.containers.get(name).attrs)
 
     def running_commands(self) -> list[str]:
         """The command of every container that runs, those of build steps included."""
@@ -170,6 +184,14 @@ class Engine:
                 self._hosts() if settings.publish_at else (),
             )
 
+    def container(self, name: str) -> Container | None:
+        """The container ``name``, whoever started it; None: there is none."""
+        with _translated(f"looking for container {name}"):
+            try:
+                return Container(self._client.containers.get(name), self.address)
+            except docker.errors.NotFound:
+                return None
+
     def _hosts(self) -> tuple[str, ...]:
         """The addresses of its host that this machine and containers reach it at, and nobody else.
 
@@ -200,6 +222,11 @@ class Engine:
         """Memory of the machine that it runs on."""
         with _translated("asking for its memory"):
             return int(self._client.info()["MemTotal"])
+
+    def architecture(self) -> str:
+        """What its images are for, as Debian spells it: amd64, arm64 ..."""
+        with _translated("asking for its architecture"):
+            return _ARCHITECTURES.get(found := str(self._client.version()["Arch"]), found)
 
     def containers(self) -> list[ContainerSummary]:
         """All its containers, whoever created them."""

@@ -1,10 +1,12 @@
 """Builds the images of both proxies: what ``build_docker_images.py`` does, for Python callers too."""
 
+import os
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 from capture.base_image import ensure_base_image
+from capture.cloudwatch_package import cloudwatch_package
 from capture.console import SILENT, Console
 from capture.engine import BuildError, Engine, connect
 from capture.errors import ExitCode, UserError
@@ -12,6 +14,7 @@ from capture.settings import BuildSettings
 from capture.workspace import (
     WITH_MIRROR,
     WITHOUT_MIRROR,
+    add_package,
     copy_docker_files,
     keep_failed,
     staged_workspace,
@@ -56,9 +59,15 @@ def build_images(
             engine = engine or connect()
             ensure_base_image(engine, settings.base_image, console)
         _render(staging, settings, console)
+        add_package(staging, None if engine is None or render_only else _package(settings, engine, console))
         if engine is None or render_only:
             return BuiltImages(settings.workspace)
         return _Builds(engine, staging, settings, console).run()
+
+
+def _package(settings: BuildSettings, engine: Engine, console: Console) -> Path | None:
+    """The CloudWatch Agent's package; None, and a line that says why, where there is none."""
+    return cloudwatch_package(settings.cloudwatch_agent, engine.architecture(), os.environ, console)
 
 
 def _render(staging: Path, settings: BuildSettings, console: Console) -> None:

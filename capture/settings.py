@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from capture.cloudwatch_package import check_cloudwatch_agent
 from capture.errors import bad_input
 from capture.reference import InvalidReferenceError, parse_reference
 from capture.versions import BASE_IMAGE
@@ -44,6 +45,8 @@ class BuildSettings:
     """``built-in``, or ``spoa-mirror``: HAProxy's own mirror agent, from ``spoa_mirror_binary``."""
     capture_responses: str = "needed"
     """``needed`` or ``whole``: see `haproxy_config.settings.ProxySettings`, for both proxies."""
+    cloudwatch_agent: str = "auto"
+    """Amazon's CloudWatch Agent for the primary's image, see `capture.cloudwatch_package`."""
     spoa_mirror_binary: Path | None = None
     """The program that the primary's image carries when it is the mirror agent."""
 
@@ -52,6 +55,7 @@ class BuildSettings:
         _check_images(self)
         _check_nodes(self)
         _check_mirror_agent(self)
+        check_cloudwatch_agent(self.cloudwatch_agent)
         try:
             _ = self.primary, self.shadow
         except SettingsError as error:

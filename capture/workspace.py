@@ -66,6 +66,14 @@ def copy_docker_files(staging: Path, settings: BuildSettings) -> None:
         _copy(REPOSITORY / name, staging / "docker_config_base" / "app" / name)
 
 
+def add_package(staging: Path, package: Path | None) -> None:
+    """Put the CloudWatch Agent's package into the primary's build context."""
+    packages = staging / "docker_config_primary" / "packages"
+    packages.mkdir()
+    if package is not None:
+        shutil.copyfile(package, packages / "amazon-cloudwatch-agent.deb")
+
+
 def write_configuration(staging: Path, proxy: ProxySettings, binary: Path | None = None) -> str:
     """Render the files of ``proxy`` into its build context; returns HAProxy's configuration."""
     config = staging / f"docker_config_{proxy.role}" / "config"

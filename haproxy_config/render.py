@@ -39,7 +39,7 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
     if settings.offload:
         names.append("offload.toml")
     if "cloudwatch" in settings.offload:
-        names.append("cloudwatch-agent.json")
+        names += ["cloudwatch-agent.json", "common-config.toml"]
     values = _values(settings)
     return {name: environment.get_template(f"{name}.j2").render(values) for name in names}
 
@@ -76,6 +76,8 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "kept_exchanges": _KEPT_EXCHANGES,
         # On the log's volume, so that it survives the container as the log does.
         "offload_dir": str(Path(settings.log_path).with_suffix(".offload")),
+        "credentials_profile": _CREDENTIALS_PROFILE,
+        "credentials_file": _CREDENTIALS_FILE,
         "cloudwatch_group": settings.cloudwatch_log_group or f"/cluster-traffic-capture/{settings.role}",
         # The other half is the mirror's, whatever the log's disk does.
         "long_queue_bytes": (settings.tee_memory_bytes + settings.spool_bytes) // 2,
@@ -83,6 +85,10 @@ def _values(settings: ProxySettings) -> dict[str, object]:
 
 
 _MAXREWRITE = 1024
+
+# What offload/credentials.py writes.
+_CREDENTIALS_FILE = "/dev/shm/offload/credentials"  # noqa: S108 - Docker mounts a tmpfs there, which ends with the container
+_CREDENTIALS_PROFILE = "AmazonCloudWatchAgent"
 
 NODE_HEADER = "x-cluster-traffic-capture-node"
 """Between HAProxy's two sections around the tee: which node answered. Clients and nodes never see it; agent/copied.py reads it."""

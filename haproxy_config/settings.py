@@ -189,8 +189,9 @@ class ProxySettings:
     """Lines longer than this are sent with shortened bodies. The CloudWatch Agent cuts lines at 262,118 bytes; newer ones may take 1 MB."""
     cloudwatch_flush_s: int = 5
     """How long the CloudWatch Agent gathers lines before it sends them."""
-    cloudwatch_spool_bytes: int = 1024 * 1024 * 1024
-    """Lines that CloudWatch Logs has not taken yet: disk for them, beside the log; beyond it the oldest are lost, and counted."""
+    cloudwatch_spool_bytes: int = 128 * 1024 * 1024
+    """The files beside the log that the CloudWatch Agent follows: disk for them. What it has not sent beyond that waits in the capture log, as far
+    as ``log_total_bytes`` goes; what is removed before it was sent is counted."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -404,8 +405,9 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("spool_bytes", 0, 1 << 44),
     ("body_bytes", 16384, 1 << 36),
     ("prefix_bytes", 1024, 1 << 20),
-    # As long as all but the bodies of a line can become: what HAProxy's buffer holds of headers, twice.
+    # Any line can be made so short (offload/shortening.py); 1 MB less 26 bytes is what the service takes.
     ("cloudwatch_line_bytes", 16_384, 1_048_550),
     ("cloudwatch_flush_s", 1, 60),
-    ("cloudwatch_spool_bytes", 16 * 1024 * 1024, 1 << 44),
+    # Two files, each of some batches.
+    ("cloudwatch_spool_bytes", 2 * 1024 * 1024, 1 << 44),
 )

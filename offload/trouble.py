@@ -50,11 +50,19 @@ class Trouble:
 
     def over(self) -> None:
         """It works (again)."""
-        with self._lock:
-            count, since = self._count, self._since
-            self._count, self._error, self._since = 0, None, None
+        count, since = self._reset()
         if count:
             _LOG.info("%s: works again, after %d failures since %s", self._name, count, since)
+
+    def forget(self) -> None:
+        """What it was about is no more; whether it works is to be seen."""
+        self._reset()
+
+    def _reset(self) -> tuple[int, str | None]:
+        with self._lock:
+            before = self._count, self._since
+            self._count, self._error, self._since = 0, None, None
+        return before
 
     def as_dict(self) -> dict[str, object]:
         """For the status."""

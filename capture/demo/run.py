@@ -77,7 +77,7 @@ def _show(stage: Stage, settings: DemoSettings, transcript: Transcript) -> None:
         Tour(plan, stage.proxies["primary"], stage.proxies["shadow"], engine.address, transcript).run()
         transcript.result("")
     elif not settings.keep:
-        wait_for_return(engine, plan, transcript)
+        wait_for_return(engine, plan, transcript, stage.offload)
 
 
 def _ending(plan: Plan, settings: DemoSettings, touring: bool) -> str:

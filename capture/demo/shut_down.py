@@ -65,6 +65,9 @@ class _Closing:
         if not self._stage.complete:
             # Nothing is under way, and a proxy that has just begun to start ignores the stop signal.
             return
+        if self._stage.offload is not None:
+            with self._transcript.during("the rest of the capture is to be offloaded"):
+                self._stage.offload.settle()
         for side in self._stage.plan.sides:
             proxy = self._stage.proxies.get(side.role)
             if proxy is not None and proxy.report().state == "running":

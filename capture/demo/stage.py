@@ -1,5 +1,6 @@
 """Everything that a demo starts, in the order in which it tells of it."""
 
+import os
 import shlex
 from contextlib import ExitStack
 
@@ -8,6 +9,7 @@ from capture.cluster import Cluster, ClusterSettings
 from capture.console import Verbosity
 from capture.container import Container, ContainerSettings
 from capture.demo.interruptions import Interruptions
+from capture.demo.offload import OffloadWatch, demo_offload
 from capture.demo.plan import INTERNAL_PORT, Plan, Side
 from capture.demo.proxy_images import ProxyImages
 from capture.demo.settings import DemoSettings
@@ -36,6 +38,8 @@ class Stage:
         """Role -> cluster; those whose start was begun."""
         self.proxies: dict[str, Container] = {}
         """Role -> container; those that were started."""
+        self.offload: OffloadWatch | None = None
+        """The primary's offload, where there is one."""
         self.complete = False
         """Whether everything is there, so that requests may be under way."""
         self._settings = settings
@@ -110,6 +114,7 @@ class Stage:
             images.follow(lambda line: transcript.result(f"Subshell> {line}"))
 
     def _start_proxies(self) -> None:
+        offload = demo_offload(os.environ, self._transcript)
         for side in reversed(self.plan.sides):
             self._transcript.result(f"Starting HAProxy container for {side.role.capitalize()} Cluster...")
             with self._interruptions.held():
@@ -119,9 +124,13 @@ class Stage:
                         purpose=self.plan.purpose,
                         name=side.proxy,
                         publish_at={INTERNAL_PORT: side.proxy_port},
+                        environment=offload.environment if offload and side is self.plan.primary else {},
                     )
                 )
         for proxy in self.proxies.values():
             with self._transcript.during(f"{proxy.name} is to become healthy"):
                 proxy.wait_healthy(_HEALTHY_S)
+        if offload is not None:
+            self.offload = OffloadWatch(self.proxies["primary"], self._transcript)
+            self.offload.begin(offload.credentials)
         self.complete = True

@@ -5,6 +5,7 @@ import sys
 import termios
 from collections.abc import Iterable, Mapping
 
+from capture.demo.offload import OffloadWatch
 from capture.demo.plan import Plan
 from capture.demo.transcript import Transcript
 from capture.engine import Engine
@@ -13,7 +14,9 @@ from capture.inventory import ContainerSummary
 _LOOK_S = 2.0
 
 
-def wait_for_return(engine: Engine, plan: Plan, transcript: Transcript) -> None:
+def wait_for_return(
+    engine: Engine, plan: Plan, transcript: Transcript, offload: OffloadWatch | None = None
+) -> None:
     """Wait for RETURN, or the end of the input."""
     told: set[str] = set()
     while not select.select([sys.stdin], [], [], _LOOK_S)[0]:
@@ -21,6 +24,8 @@ def wait_for_return(engine: Engine, plan: Plan, transcript: Transcript) -> None:
             if name not in told:
                 transcript.progress(f"{name} is {state}: the demo goes on without it (docker start {name})")
                 told.add(name)
+        if offload is not None:
+            offload.look()
     sys.stdin.readline()
 
 

@@ -13,6 +13,7 @@ OPTIONS = (
     "--tour",
     "--keep",
     "--clean",
+    "--refresh-credentials",
     "--json",
     "--quiet",
     "--verbose",
@@ -54,6 +55,7 @@ def test_without_an_engine_it_ends_with_3_and_nothing_on_stdout(arguments: tuple
     ("arguments", "words"),
     [
         (("--nodes", "0"), "--nodes is 0"),
+        (("--refresh-credentials", "--keep"), "--refresh-credentials does only that"),
         (("--nodes", "two"), "'two' is not a valid integer"),
         (("--heap", "512"), "--heap: '512' is no size"),
         (("--heap", "64m"), "--heap is 64m"),

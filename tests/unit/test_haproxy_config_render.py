@@ -17,6 +17,7 @@ from haproxy_config import at_start
 from haproxy_config.nodes import parse_nodes
 from haproxy_config.render import TEMPLATES, haproxy_word, render_files
 from haproxy_config.settings import OFFLOAD, ProxySettings, SettingsError
+from offload.credentials import CREDENTIALS, PROFILES
 from offload.settings import OffloadSettings
 from offload.sinks import SINKS
 from service.settings_file import read_settings
@@ -193,11 +194,16 @@ def test_the_offload_reads_its_settings(log_path: str, tmp_path: Path) -> None:
     assert (read.cluster, read.sinks, read.log_path) == ("primary", settings.offload, log_path)
     assert read.directory == log_path.removesuffix(".log") + ".offload"
     assert read.cloudwatch_log_group == "/cluster-traffic-capture/primary"
-    (followed,) = json.loads(files["cloudwatch-agent.json"])["logs"]["logs_collected"]["files"][
-        "collect_list"
+    logs = json.loads(files["cloudwatch-agent.json"])["logs"]
+    followed = logs["logs_collected"]["files"]["collect_list"]
+    assert [entry["file_path"] for entry in followed] == [
+        f"{read.directory}/cloudwatch/{parity}.*.log" for parity in ("odd", "even")
     ]
-    assert Path(followed["file_path"]).parent == Path(read.directory)
-    assert followed["log_group_name"] == read.cloudwatch_log_group
+    assert {entry["log_group_name"] for entry in followed} == {read.cloudwatch_log_group}
+    assert tomllib.loads(files["common-config.toml"])["credentials"] == {
+        "shared_credential_profile": PROFILES[1],
+        "shared_credential_file": str(CREDENTIALS),
+    }
 
 
 def test_the_offload_is_configured_where_it_is_wanted() -> None:

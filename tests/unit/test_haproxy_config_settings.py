@@ -54,7 +54,7 @@ def refused(**changes: Any) -> SettingsError:
         ("prefix_bytes", 1024, 1 << 20),
         ("cloudwatch_line_bytes", 16_384, 1_048_550),
         ("cloudwatch_flush_s", 1, 60),
-        ("cloudwatch_spool_bytes", 16 << 20, 1 << 44),
+        ("cloudwatch_spool_bytes", 2 << 20, 1 << 44),
     ],
 )
 def test_ranges(field: str, low: float, high: float) -> None:

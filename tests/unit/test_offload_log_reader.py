@@ -1,0 +1,287 @@
+"""The reader of the capture log, while the files that it reads are renamed, compressed, removed and emptied."""
+
+import gzip
+import os
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from agent.log_file import LogFile
+from agent.rotated_files import RotatedFiles
+from offload.log_reader import LogReader, LongLine, Place
+
+SHORT = 1000
+
+
+class Log:
+    """A capture log, written as the agent does, with numbered lines."""
+
+    def __init__(self, folder: Path, form: str) -> None:
+        self.form = form
+        self.path = folder / "traffic.log"
+        self.rotated = RotatedFiles(self.path, 1 << 20, 1 << 30)
+        self._file = LogFile(self.path, 1 << 20, self.rotated)
+        self.count = 0
+        self._readers: list[LogReader] = []
+
+    def reader(self, place: Place | None = None) -> LogReader:
+        self._readers.append(LogReader(self.path, place, SHORT))
+        return self._readers[-1]
+
+    def close(self) -> None:
+        self._file.close()
+        for reader in self._readers:
+            reader.close()
+
+    def write(self, count: int = 1, size: int = 300) -> None:
+        for _ in range(count):
+            self._file.append(line(self.count, size) + b"\n")
+            self.count += 1
+
+    def write_raw(self, data: bytes) -> None:
+        self._file.append(data)
+
+    def rotate(self) -> None:
+        self._file.rotate()
+
+    def compress(self) -> None:
+        """All files that are not."""
+        for path in self.path.parent.iterdir():
+            if re.fullmatch(r"traffic\.log\.\d+", path.name):
+                data = path.read_bytes()
+                coded = gzip.compress(data) if self.form == ".gz" else zstandard.compress(data)
+                path.with_name(path.name + self.form).write_bytes(coded)
+                path.unlink()
+
+    def file(self, number: int, form: str = "") -> Path:
+        return self.path.with_name(f"traffic.log.{number:06d}{form}")
+
+
+@pytest.fixture(params=[".zst", ".gz"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
+    log = Log(tmp_path, request.param)
+    yield log
+    log.close()
+
+
+def line(number: int, size: int) -> bytes:
+    return f'{{"n":{number:08d},"x":"'.encode().ljust(size - 2, b"x") + b'"}'
+
+
+def read(reader: LogReader, most: int = 1 << 30) -> list[bytes]:
+    lines: list[bytes] = []
+    while len(lines) < most and (found := reader.next()) is not None:
+        lines.append(b"".join(found.parts) if isinstance(found, LongLine) else found)
+        assert isinstance(found, LongLine) == (len(lines[-1]) > SHORT)
+    return lines
+
+
+def numbers(lines: list[bytes]) -> list[int]:
+    return [int(text[5:13]) for text in lines]
+
+
+def again(reader: LogReader, log: Log) -> LogReader:
+    """A reader as after a restart."""
+    place = reader.place()
+    reader.close()
+    assert reader.place() == place
+    made = log.reader(place)
+    made.lost_files = reader.lost_files
+    return made
+
+
+def test_there_is_no_log_yet(log: Log) -> None:
+    reader = log.reader()
+    assert read(reader) == []
+    assert reader.waiting() == (0, 0)
+    log.write(3)
+    assert reader.waiting() == (1, 903)
+    assert numbers(read(reader)) == [0, 1, 2]
+    assert reader.waiting() == (0, 0)
+    log.write(1)
+    assert numbers(read(reader)) == [3]
+
+
+def test_everything_that_is_there_from_the_oldest_on(log: Log) -> None:
+    for _ in range(3):
+        log.write(5)
+        log.rotate()
+    log.compress()
+    log.write(5)
+    log.rotate()
+    log.write(2, 5000)
+    reader = log.reader()
+    assert reader.waiting()[0] == 5
+    assert numbers(read(reader)) == list(range(22))
+    assert reader.lost_files == 0
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("compress", [False, True])
+def test_it_is_rotated_and_compressed_while_it_is_read(log: Log, restart: bool, compress: bool) -> None:
+    log.write(10)
+    reader = log.reader()
+    lines = read(reader, 4)
+    for _ in range(3):
+        log.write(10)
+        log.rotate()
+        if compress:
+            log.compress()
+        if restart:
+            reader = again(reader, log)
+        lines += read(reader, 5)
+    log.write(3)
+    if restart:
+        reader = again(reader, log)
+    assert numbers(lines + read(reader)) == list(range(log.count))
+    assert reader.lost_files == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_happens_in_whatever_order_nothing_is_lost_or_doubled(log: Log, seed: int) -> None:
+    chance = random.Random(seed)
+    reader = log.reader()
+    lines: list[bytes] = []
+    for _ in range(60):
+        match chance.randrange(6):
+            case 0 | 1:
+                log.write(chance.randrange(1, 6), chance.choice((40, 300, 999, 1001, 1002, 70_000, 200_000)))
+            case 2 if log.path.exists():
+                log.rotate()
+            case 3:
+                log.compress()
+            case 4:
+                reader = again(reader, log)
+            case 5:
+                lines += read(reader, chance.randrange(1, 12))
+    lines += read(reader)
+    assert numbers(lines) == list(range(log.count))
+    assert reader.lost_files == 0
+
+
+def test_a_line_is_read_when_it_is_whole(log: Log) -> None:
+    log.write(1)
+    reader = log.reader()
+    read(reader)
+    for part in (b'{"n":0000', b'0001,"x":"', b"x" * 100_000):
+        log.write_raw(part)
+        assert read(reader) == []
+    log.write_raw(b'"}\n')
+    assert numbers(read(reader)) == [1]
+
+
+@pytest.mark.parametrize("size", [400, 50_000])
+def test_a_torn_line_that_is_cut_off_later_is_never_read(log: Log, size: int) -> None:
+    log.write(1)
+    reader = log.reader()
+    read(reader)
+    log.write_raw(b"torn" * (size // 4))
+    assert read(reader) == []
+    # What the agent does at its next start.
+    os.truncate(log.path, 301)
+    log.write(2)
+    assert numbers(read(reader)) == [1, 2]
+
+
+def test_what_was_removed_before_it_was_read_is_counted(log: Log) -> None:
+    for _ in range(6):
+        log.write(4)
+        log.rotate()
+    reader = log.reader()
+    assert numbers(read(reader, 2)) == [0, 1]
+    reader = again(reader, log)
+    for number in (1, 2, 3):
+        log.file(number).unlink()
+    assert numbers(read(reader)) == list(range(12, 24))
+    assert reader.lost_files == 3
+
+
+def test_a_removed_file_that_is_open_is_read_to_its_end(log: Log) -> None:
+    log.write(4)
+    reader = log.reader()
+    read(reader, 1)
+    log.rotate()
+    log.file(1).unlink()
+    log.write(1)
+    assert numbers(read(reader)) == [1, 2, 3, 4]
+    assert reader.lost_files == 0
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_numbers_go_on_after_all_rotated_files_were_removed(log: Log, restart: bool) -> None:
+    for _ in range(3):
+        log.write(2)
+        log.rotate()
+    log.write(2)
+    for number in (1, 2, 3):
+        log.file(number).unlink()
+    reader = log.reader()
+    assert numbers(read(reader)) == [6, 7]
+    # The agent remembers its numbers: this becomes the fourth.
+    log.rotate()
+    if restart:
+        reader = again(reader, log)
+    log.write(2)
+    assert log.file(4).exists()
+    assert numbers(read(reader)) == [8, 9]
+    assert reader.lost_files == 0
+
+
+def test_numbers_begin_anew(log: Log) -> None:
+    for _ in range(3):
+        log.write(2)
+        log.rotate()
+    reader = log.reader()
+    assert len(read(reader)) == 6
+    for number in (1, 2, 3):
+        log.file(number).unlink()
+    reader = again(reader, log)
+    log.rotated._last_number = 0
+    for _ in range(2):
+        log.write(2)
+        log.rotate()
+    assert numbers(read(reader)) == [6, 7, 8, 9]
+
+
+def test_an_emptied_log_is_read_from_its_beginning(log: Log) -> None:
+    log.write(5)
+    reader = log.reader()
+    read(reader)
+    os.truncate(log.path, 0)
+    assert read(reader) == []
+    log.write(2)
+    assert numbers(read(reader)) == [5, 6]
+
+
+def test_a_damaged_file_is_left_and_counted(log: Log) -> None:
+    log.write(500)
+    log.rotate()
+    log.write(1)
+    log.rotate()
+    log.compress()
+    (damaged,) = log.path.parent.glob("*.000001.*")
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    reader = log.reader()
+    found = numbers(read(reader))
+    assert found[-1] == 500
+    assert found[:-1] == list(range(len(found) - 1))
+    assert reader.lost_files == 1
+
+
+def test_what_is_not_compressed_at_all(log: Log) -> None:
+    log.file(1, log.form).write_bytes(b"nonsense")
+    log.file(2, ".gz").write_bytes(gzip.compress(line(0, 300) + b"\n"))
+    reader = log.reader()
+    assert numbers(read(reader)) == [0]
+    assert reader.lost_files == 1
+
+
+def test_a_place_survives_as_numbers_and_bytes(log: Log) -> None:
+    log.write(2)
+    reader = log.reader()
+    read(reader, 1)
+    assert reader.place() == Place(1, 301, line(0, 300)[:256])
