@@ -167,7 +167,7 @@ class ProxySettings:
 
     tee_memory_bytes: int = 256 * 1024 * 1024
     """Copies of what passed through the tee, waiting for the agent: memory for them; from half of it on they move to the spool."""
-    spool_bytes: int = 2 * 1024 * 1024 * 1024
+    spool_bytes: int = 4 * 1024 * 1024 * 1024
     """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool. Lines with long bodies that
     wait for the disk may hold half of both; beyond it they are written without these, and counted."""
     spool_dir: str = ""
