@@ -197,7 +197,9 @@ class Container:
         except docker.errors.NotFound as error:
             raise FileNotFoundError(path) from error
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
-            member = tar.extractfile(tar.getmembers()[0])
+            # None: it was removed while it was asked for.
+            members = tar.getmembers()
+            member = tar.extractfile(members[0]) if members else None
             if member is None:
                 raise FileNotFoundError(f"{path} is not a file")
             return member.read()

@@ -1,7 +1,6 @@
 """``python3 -m offload.cloudwatch_agent``: runs Amazon's CloudWatch Agent over what `offload.cloudwatch` writes, and listens to what it says."""
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from offload.agent_words import error_in
 from offload.cloudwatch import AGENT, ERROR_FILE
 from offload.credentials import CREDENTIALS
 from offload.modesty import be_modest
+from offload.only_one import OnlyOne
 from offload.settings import OffloadSettings
 from offload.trouble import harmless
 from service.settings_file import SettingsError, read_settings
@@ -27,7 +27,6 @@ _LOG = logging.getLogger(__name__)
 _MEMORY = "192MiB"
 
 _TRANSLATION_S = 60
-_PR_SET_PDEATHSIG = 1
 
 _STATE_FOLDER = re.compile(r'^(\s*file_state_folder = )".*"$', re.MULTILINE)
 
@@ -135,6 +134,8 @@ def _translate(command: list[str]) -> None:
 
 
 def _run(command: tuple[str, ...], runtime: Path) -> int:
+    # Two agents would send everything twice.
+    only = OnlyOne(runtime / "agent" / "lock")
     agent = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -143,9 +144,9 @@ def _run(command: tuple[str, ...], runtime: Path) -> int:
         text=True,
         errors="replace",
         env={**os.environ, "GOMEMLIMIT": _MEMORY},
-        # Two agents would send everything twice.
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - there are no threads here
+        pass_fds=(only.fd,),
     )
+    only.is_now(agent.pid)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         agent.terminate()
@@ -161,10 +162,6 @@ def _run(command: tuple[str, ...], runtime: Path) -> int:
     status = agent.wait()
     _LOG.info("ended with status %d", status)
     return status if status >= 0 else 128 - status
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _tell(runtime: Path, words: str) -> None:

@@ -252,7 +252,7 @@ def open_rig(
 
 _FIND = """
 for process in /proc/[0-9]*; do
-    if tr '\\0' ' ' < "$process/cmdline" 2>/dev/null | grep -Eq "^python3 (-sP )?-m NAME( |$)"; then echo "${process#/proc/}"; fi
+    if { tr '\\0' ' ' < "$process/cmdline"; } 2>/dev/null | grep -Eq "^python3 (-sP )?-m NAME( |$)"; then echo "${process#/proc/}"; fi
 done
 """
 

@@ -339,6 +339,56 @@ def test_no_new_privileges_costs_the_user_of_its_own_and_nothing_else(
         assert "the proxy's own user" in primary.proxy.logs()
 
 
+def test_an_agent_that_is_left_alone_is_ended(
+    setting: Setting, node: RecordingServer, service: AwsService
+) -> None:
+    with offload(setting, node, service) as primary:
+        primary.hand_over()
+        primary.send(1)
+        primary.await_sent(1)
+        (before,) = agents(primary)
+        primary.kill("offload.cloudwatch_agent")
+        (after,) = poll(
+            "another agent", lambda: found if (found := agents(primary)) and before not in found else None, 30
+        )
+        assert after != before
+        primary.send(1)
+        assert len(primary.await_sent(2)) == 2
+
+
+def agents(primary: Offload) -> list[str]:
+    """The processes of the CloudWatch Agent itself."""
+    return primary.proxy.exec("sh", "-c", _AGENTS).split()
+
+
+_AGENTS = """
+for process in /proc/[0-9]*; do
+    if { tr '\\0' ' ' < "$process/cmdline"; } 2>/dev/null | grep -q "bin/amazon-cloudwatch-agent [-]config "; then echo "${process#/proc/}"; fi
+done
+"""
+
+
+def test_nobody_has_the_offloads_user_run_other_code(
+    setting: Setting, node: RecordingServer, service: AwsService
+) -> None:
+    with offload(setting, node, service) as primary:
+        primary.hand_over()
+        for command in ("as-offload credentials", "as-offload offload", "as-offload sh", "as-offload"):
+            output = primary.proxy.exec("sh", "-c", _EVIL + f"{command} < /dev/null 2>&1; true")
+            assert "EVIL" not in output, command
+            assert output.count("\n") == 1, output
+        # With such surroundings the proxy's own Python would.
+        assert "EVIL" in primary.proxy.exec("sh", "-c", _EVIL + "python3 -m offload 2>&1; true")
+
+
+_EVIL = """
+mkdir -p /tmp/evil/offload /tmp/evil/service
+for module in offload/__init__ offload/__main__ service/__init__ sitecustomize json; do echo "print('EVIL')" > /tmp/evil/$module.py; done
+cd /tmp/evil
+export PYTHONPATH=/tmp/evil HOME=/tmp/evil CAPTURE_CONFIG_DIR=/nowhere
+"""
+
+
 def test_a_frozen_offload_is_not_felt(setting: Setting, node: RecordingServer, service: AwsService) -> None:
     with offload(setting, node, service) as primary:
         for name in ("offload", "offload.cloudwatch_agent"):
