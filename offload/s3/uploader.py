@@ -46,8 +46,8 @@ class UploaderSettings:
     log: Path
     """The capture log; its rotated files lie beside it."""
     ledger: Path
-    credentials: Path | None
-    """A file whose change means that credentials were renewed."""
+    credentials: Path
+    """A credentials file that comes before all else that boto3 looks at, where there is one; its change means that they were renewed."""
 
 
 class _StoppedError(Exception):
@@ -61,10 +61,10 @@ class Uploader:
         ValueError: the settings' URL is none of a bucket.
     """
 
-    def __init__(self, settings: UploaderSettings, trouble: Trouble, stop: threading.Event) -> None:
+    def __init__(self, settings: UploaderSettings, trouble: Trouble) -> None:
         self._settings = settings
         self._trouble = trouble
-        self._stop = stop
+        self._stop = threading.Event()
         self._destination = Destination.from_url(settings.url)
         self._host = settings.host or os.uname().nodename
         self._pace = Pace(settings.bytes_per_s, time.monotonic())
@@ -75,13 +75,9 @@ class Uploader:
         self._seen = self._credentials_stamp()
         self.status = Status(settings.url)
 
-    @property
-    def trouble(self) -> dict[str, object]:
-        """What fails now, in the store's own words."""
-        return self._trouble.as_dict()
-
-    def run(self) -> None:
-        """Upload what there is and what comes, until told to stop."""
+    def run(self, stop: threading.Event) -> None:
+        """Upload what there is and what comes, until ``stop`` is set."""
+        self._stop = stop
         while not self._stop.is_set():
             try:
                 if not self.step():
@@ -178,8 +174,6 @@ class Uploader:
         return self._store
 
     def _credentials_stamp(self) -> tuple[int, int] | None:
-        if self._settings.credentials is None:
-            return None
         try:
             seen = self._settings.credentials.stat()
         except OSError:

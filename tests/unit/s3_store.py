@@ -65,6 +65,12 @@ class Site:
         self.credentials.write_text(KEYS.format("AKIAIOSFODNN7EXAMPLE", "secret"))
         self.url = url
         self.stop = threading.Event()
+        self.trouble = Trouble("s3")
+
+    @property
+    def error(self) -> str:
+        """What fails now."""
+        return str(self.trouble.as_dict()["error"])
 
     def rotate(self, number: int, content: bytes, form: str = ".zst") -> Path:
         """A rotated file, as the agent leaves it."""
@@ -89,4 +95,4 @@ class Site:
         return UploaderSettings(**values | changes)
 
     def uploader(self, **changes: Any) -> Uploader:
-        return Uploader(self.settings(**changes), Trouble("s3"), self.stop)
+        return Uploader(self.settings(**changes), self.trouble)

@@ -191,7 +191,7 @@ def test_the_offload_reads_its_settings(log_path: str, tmp_path: Path) -> None:
     file = tmp_path / "offload.toml"
     file.write_text(files["offload.toml"], "utf-8")
     read = read_settings(file, OffloadSettings)
-    assert (read.cluster, read.sinks, read.log_path) == ("primary", settings.offload, log_path)
+    assert (read.cluster, read.sinks, read.log_path) == ("primary", settings.sinks, log_path)
     assert read.directory == log_path.removesuffix(".log") + ".offload"
     assert read.cloudwatch_log_group == "/cluster-traffic-capture/primary"
     logs = json.loads(files["cloudwatch-agent.json"])["logs"]
@@ -216,8 +216,9 @@ def test_no_setting_is_without_effect() -> None:
     for field in dataclasses.fields(ProxySettings):
         if field.name == "mirror_agent":
             continue
-        of_offload = field.name.startswith(("offload_", "cloudwatch_"))
-        settings = dataclasses.replace(PRIMARY, offload=OFFLOAD) if of_offload else PRIMARY
+        of_offload = field.name.startswith(("offload_", "cloudwatch_", "s3_"))
+        offloaded = dataclasses.replace(PRIMARY, offload=OFFLOAD, s3_url="s3://elsewhere")
+        settings = offloaded if of_offload else PRIMARY
         changes: dict[str, Any] = {
             field.name: "shadow" if field.name == "role" else getattr(tuned, field.name)
         }

@@ -185,7 +185,7 @@ import sys
 from pathlib import Path
 from tests.unit.s3_store import Site
 site = Site(Path(sys.argv[1]), sys.argv[2])
-site.uploader(bytes_per_s=int(sys.argv[3])).run()
+site.uploader(bytes_per_s=int(sys.argv[3])).run(site.stop)
 """
 
 
@@ -302,10 +302,10 @@ def test_an_outage_loses_nothing(s3: Any, site: Site, monkeypatch: pytest.Monkey
     lines = [line(number) for number in range(4)]
     site.rotate(1, lines[0])
     uploader = site.uploader()
-    thread = threading.Thread(target=uploader.run)
+    thread = threading.Thread(target=uploader.run, args=(site.stop,))
     thread.start()
     try:
-        until(lambda: "Could not connect" in str(uploader.trouble["error"]), "a word about it")
+        until(lambda: "Could not connect" in site.error, "a word about it")
         for number in (2, 3, 4):
             site.rotate(number, lines[number - 1])
         until(lambda: uploader.status.waiting_files == 4, "the count")
@@ -313,7 +313,7 @@ def test_an_outage_loses_nothing(s3: Any, site: Site, monkeypatch: pytest.Monkey
         with moto_server(port) as again:
             assert again == url
             until(lambda: uploader.status.uploaded_files == 4, "the uploads")
-            until(lambda: uploader.trouble["error"] is None, "the end of the trouble")
+            until(lambda: site.error == "None", "the end of the trouble")
     finally:
         site.stop.set()
         thread.join(PATIENCE_S)
@@ -336,7 +336,7 @@ def test_the_bandwidth_is_bounded(s3: Any, site: Site) -> None:
 def test_a_stop_does_not_wait_for_the_upload(s3: Any, site: Site) -> None:
     incompressible(site.rotate(1, b""), 0.9)
     uploader = site.uploader(bytes_per_s=20_000)
-    thread = threading.Thread(target=uploader.run)
+    thread = threading.Thread(target=uploader.run, args=(site.stop,))
     thread.start()
     until(lambda: uploader.status.sent_bytes > 0, "the beginning")
     site.stop.set()
@@ -367,10 +367,10 @@ def test_missing_credentials_and_their_arrival(
     site.credentials.unlink()
     site.rotate(1, line(1))
     uploader = site.uploader()
-    thread = threading.Thread(target=uploader.run)
+    thread = threading.Thread(target=uploader.run, args=(site.stop,))
     thread.start()
     try:
-        until(lambda: "Unable to locate credentials" in str(uploader.trouble["error"]), "a word about it")
+        until(lambda: "Unable to locate credentials" in site.error, "a word about it")
         site.credentials.write_text(KEYS.format("AKIAIOSFODNN7EXAMPLE", "secret"))
         until(lambda: uploader.status.uploaded_files == 1, "the upload")
     finally:
@@ -394,7 +394,7 @@ def keys(s3: Any, endpoint: str) -> Iterator[tuple[str, str]]:
 
     def unauthenticated(count: str) -> None:
         request = urllib.request.Request(
-            f"{endpoint}/moto-api/reset-auth", data=count.encode(), method="POST"
+            f"{endpoint}/moto-api/reset-auth", count.encode(), {"Content-Type": "text/plain"}, method="POST"
         )
         with urllib.request.urlopen(request):
             pass
