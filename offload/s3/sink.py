@@ -37,4 +37,4 @@ class S3:
 
     def status(self) -> dict[str, object]:
         """For ``capture-status``."""
-        return {**self._uploader.status.as_dict(), **self._trouble.as_dict()}
+        return {**self._uploader.told(), **self._trouble.as_dict()}

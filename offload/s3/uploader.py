@@ -1,5 +1,6 @@
 """Uploads the rotated files of the capture log, one after the other, for as long as the process lives."""
 
+import contextlib
 import logging
 import os
 import random
@@ -8,6 +9,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from offload.s3.backoff import Backoff
 from offload.s3.digests import digests_of
@@ -73,7 +75,7 @@ class Uploader:
         self._backoff = Backoff(random.random)
         self._store: Store | None = None
         self._seen = self._credentials_stamp()
-        self.status = Status(settings.url)
+        self._status = Status(settings.url)
 
     def run(self, stop: threading.Event) -> None:
         """Upload what there is and what comes, until ``stop`` is set."""
@@ -95,7 +97,7 @@ class Uploader:
         one = self._look()
         if one is None:
             # A file that goes has no upload to be finished; one that comes back does not exist.
-            if self._ledger.unfinished is not None and not self.status.waiting_files:
+            if self._ledger.unfinished is not None and not self._status.waiting_files:
                 give_up(self._current_store(), self._ledger)
             return False
         try:
@@ -105,15 +107,20 @@ class Uploader:
                 raise
             _LOG.error("%s was removed before it was uploaded", one.path.name)
         finally:
-            self.status.uploading, self.status.uploading_bytes = None, 0
+            self._status.uploading, self._status.uploading_bytes = None, 0
         self._trouble.over()
         self._backoff.succeeded()
-        self._look()
         return True
+
+    def told(self) -> dict[str, Any]:
+        """For the status, of this moment; any thread may ask."""
+        with contextlib.suppress(OSError):
+            self._look()
+        return self._status.as_dict()
 
     def _look(self) -> Rotated | None:
         wait = waiting(rotated_files(self._settings.log), self._ledger.last)
-        status = self.status
+        status = self._status
         status.waiting_files = len({one.number for one in wait})
         status.waiting_bytes = sum(one.size for one in wait)
         oldest_s = min((one.written_s for one in wait), default=None)
@@ -124,7 +131,7 @@ class Uploader:
         with one.path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size:
-                self.status.uploading, self.status.uploading_bytes = one.path.name, size
+                self._status.uploading, self._status.uploading_bytes = one.path.name, size
                 digests = digests_of(file, size)
                 began = first_line_time(file, one.form, one.written_s)
                 settings = self._settings
@@ -141,9 +148,9 @@ class Uploader:
                     )
 
                 key = upload(self._current_store(), self._ledger, file, digests, key_of)
-                self.status.uploaded_files += 1
-                self.status.uploaded_bytes += size
-                self.status.last_upload = key
+                self._status.uploaded_files += 1
+                self._status.uploaded_bytes += size
+                self._status.last_upload = key
                 _LOG.info("uploaded %s as %s", one.path.name, key)
         if self._ledger.last:
             self._count_missing(one.number - self._ledger.last - 1)
@@ -151,7 +158,7 @@ class Uploader:
 
     def _count_missing(self, count: int) -> None:
         if count > 0:
-            self.status.missing_files += count
+            self._status.missing_files += count
             _LOG.error("%d files were removed before they were uploaded", count)
 
     def _current_store(self) -> Store:
@@ -194,15 +201,8 @@ class Uploader:
             if self._credentials_stamp() != stamp:
                 self._backoff.succeeded()
                 return
-            self._count_waiting()
-
-    def _count_waiting(self) -> None:
-        try:
-            self._look()
-        except OSError as error:
-            _LOG.debug("the log's directory can't be read: %s", error)
 
     def _send(self, size: int) -> None:
-        self.status.sent_bytes += size
+        self._status.sent_bytes += size
         if self._stop.wait(self._pace.wait_s(size, time.monotonic())):
             raise _StoppedError

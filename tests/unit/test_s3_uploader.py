@@ -19,7 +19,7 @@ import zstandard
 from offload.s3 import uploader as uploader_module
 from offload.s3.parts import PART_BYTES
 from offload.s3.store import Store, StoreError
-from tests.unit.s3_store import BUCKET, KEYS, Site, client, contents, line, moto_server, unpacked
+from tests.s3_store import BUCKET, KEYS, Site, client, contents, line, moto_server, unpacked
 
 PATIENCE_S = 60.0
 FOLDER = "traffic/cluster=primary/date=2026-11-26/hour=01"
@@ -74,9 +74,9 @@ def test_files_arrive_in_their_order_under_their_names(s3: Any, site: Site) -> N
     found = contents(s3)
     assert list(found) == [f"{FOLDER}/web-00000{number}.log.zst" for number in (1, 2, 3)]
     assert b"".join(map(unpacked, found.values())) == b"".join(lines)
-    status = uploader.status
-    assert (status.uploaded_files, status.waiting_files, status.waiting_since) == (3, 0, None)
-    assert status.uploaded_bytes == status.sent_bytes == sum(map(len, found.values()))
+    told = uploader.told()
+    assert (told["uploaded_files"], told["waiting_files"], told["waiting_since"]) == (3, 0, None)
+    assert told["uploaded_bytes"] == told["sent_bytes"] == sum(map(len, found.values()))
     # The files are the agent's.
     assert len(list(site.log.parent.glob("*.zst"))) == 3
 
@@ -94,7 +94,7 @@ def test_nothing_is_sent_again_after_a_restart(s3: Any, site: Site) -> None:
     site.rotate(2, line(2))
     second = site.uploader()
     assert [second.step(), second.step()] == [True, False]
-    assert second.status.uploaded_files == 1
+    assert second.told()["uploaded_files"] == 1
     assert len(contents(s3)) == 2
 
 
@@ -112,7 +112,7 @@ def test_a_gap_is_counted(s3: Any, site: Site) -> None:
     uploader.step()
     site.rotate(5, line(5))
     uploader.step()
-    assert uploader.status.missing_files == 3
+    assert uploader.told()["missing_files"] == 3
 
 
 def test_the_store_is_told_class_and_key(s3: Any, site: Site) -> None:
@@ -153,7 +153,7 @@ def test_the_same_file_is_not_sent_twice_when_the_ledger_is_lost(s3: Any, site: 
     (site.state / "s3.json").unlink()
     again = site.uploader()
     assert again.step()
-    assert (again.status.sent_bytes, again.status.uploaded_files) == (0, 1)
+    assert (again.told()["sent_bytes"], again.told()["uploaded_files"]) == (0, 1)
     assert len(contents(s3)) == 1
 
 
@@ -183,7 +183,7 @@ def test_whoever_is_quicker_between_look_and_write_keeps_the_name(
 CHILD = """
 import sys
 from pathlib import Path
-from tests.unit.s3_store import Site
+from tests.s3_store import Site
 site = Site(Path(sys.argv[1]), sys.argv[2])
 site.uploader(bytes_per_s=int(sys.argv[3])).run(site.stop)
 """
@@ -219,7 +219,7 @@ def test_a_killed_upload_in_parts_is_resumed(s3: Any, site: Site, endpoint: str)
     assert uploader.step()
     assert contents(s3) == {f"{FOLDER}/web-000001.log.zst": data}
     # What was there was not sent again, and nothing is left that costs money.
-    assert uploader.status.sent_bytes == len(data) - there
+    assert uploader.told()["sent_bytes"] == len(data) - there
     assert len(before) == 1
     assert uploads() == []
 
@@ -249,7 +249,7 @@ def test_an_upload_that_the_store_forgot_begins_anew(
     s3.abort_multipart_upload(Bucket=BUCKET, Key=f"{FOLDER}/web-000001.log.zst", UploadId=upload_id)
     uploader = site.uploader()
     assert uploader.step()
-    assert uploader.status.sent_bytes == len(data)
+    assert uploader.told()["sent_bytes"] == len(data)
     assert contents(s3) == {f"{FOLDER}/web-000001.log.zst": data}
 
 
@@ -287,7 +287,7 @@ def test_a_file_that_goes_while_it_is_sent_is_sent_whole(s3: Any, site: Site) ->
     uploader = site.uploader(bytes_per_s=4 << 20)
     thread = threading.Thread(target=uploader.step)
     thread.start()
-    until(lambda: uploader.status.sent_bytes > 100_000, "the beginning")
+    until(lambda: uploader.told()["sent_bytes"] > 100_000, "the beginning")
     path.unlink()
     thread.join(PATIENCE_S)
     assert contents(s3) == {f"{FOLDER}/web-000001.log.zst": data}
@@ -308,17 +308,17 @@ def test_an_outage_loses_nothing(s3: Any, site: Site, monkeypatch: pytest.Monkey
         until(lambda: "Could not connect" in site.error, "a word about it")
         for number in (2, 3, 4):
             site.rotate(number, lines[number - 1])
-        until(lambda: uploader.status.waiting_files == 4, "the count")
-        assert uploader.status.waiting_since is not None
+        until(lambda: uploader.told()["waiting_files"] == 4, "the count")
+        assert uploader.told()["waiting_since"] is not None
         with moto_server(port) as again:
             assert again == url
-            until(lambda: uploader.status.uploaded_files == 4, "the uploads")
+            until(lambda: uploader.told()["uploaded_files"] == 4, "the uploads")
             until(lambda: site.error == "None", "the end of the trouble")
     finally:
         site.stop.set()
         thread.join(PATIENCE_S)
     assert b"".join(map(unpacked, contents(s3).values())) == b"".join(lines)
-    assert uploader.status.uploaded_files == 4
+    assert uploader.told()["uploaded_files"] == 4
 
 
 # The bandwidth
@@ -338,7 +338,7 @@ def test_a_stop_does_not_wait_for_the_upload(s3: Any, site: Site) -> None:
     uploader = site.uploader(bytes_per_s=20_000)
     thread = threading.Thread(target=uploader.run, args=(site.stop,))
     thread.start()
-    until(lambda: uploader.status.sent_bytes > 0, "the beginning")
+    until(lambda: uploader.told()["sent_bytes"] > 0, "the beginning")
     site.stop.set()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
@@ -372,7 +372,7 @@ def test_missing_credentials_and_their_arrival(
     try:
         until(lambda: "Unable to locate credentials" in site.error, "a word about it")
         site.credentials.write_text(KEYS.format("AKIAIOSFODNN7EXAMPLE", "secret"))
-        until(lambda: uploader.status.uploaded_files == 1, "the upload")
+        until(lambda: uploader.told()["uploaded_files"] == 1, "the upload")
     finally:
         site.stop.set()
         thread.join(PATIENCE_S)

@@ -18,13 +18,12 @@ KEYS = "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n"
 
 
 @contextmanager
-def moto_server(port: int = 0) -> Iterator[str]:
-    """Serve AWS's API on the loopback; yields its URL."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+def moto_server(port: int = 0, address: str = "127.0.0.1") -> Iterator[str]:
+    """Serve AWS's API; yields its URL on the loopback. What it knows is this process's, and outlives it."""
+    server = ThreadedMotoServer(ip_address=address, port=port, verbose=False)
     server.start()
     try:
-        host, actual = server.get_host_and_port()
-        yield f"http://{host}:{actual}"
+        yield f"http://127.0.0.1:{server.get_host_and_port()[1]}"
     finally:
         server.stop()
 
