@@ -253,9 +253,19 @@ class Store:
                 raise ExistsError(str(error), error.code) from error
             if error.code not in _NO_CONDITIONS or not self._traffic.conditional:
                 raise
-            _LOG.warning("the store does not know conditional writes: %s", error)
-            self._traffic.conditional = False
+            self._without_condition(operation, key, error, **arguments)
+
+    def _without_condition(self, operation: str, key: str, refusal: StoreError, **arguments: Any) -> None:
+        """Try it as a store knows it that refused the condition, and remember that it is such a one."""
+        if "Body" in arguments:
+            arguments["Body"].seek(0)
+        self._traffic.conditional = False
+        try:
             self._ask(operation, key, **arguments)
+        except StoreError:
+            self._traffic.conditional = True
+            raise
+        _LOG.warning("the store does not know conditional writes: %s", refusal)
 
     def _ask(self, operation: str, key: str | None = None, **arguments: Any) -> dict[str, Any]:
         if key is not None:
@@ -275,6 +285,15 @@ class Store:
 def _before_send(request: Any, **_: object) -> None:
     if isinstance(request.body, PartBody):
         request.body.begin_sending()
+
+
+def _ask_for_no_region(**_: object) -> None:
+    """Stands in for botocore's own HeadBucket.
+
+    It asks so for a bucket's region when a refusal does not tell it, and again when that is refused in the same way, without end. Amazon's
+    refusals tell it.
+    """
+    raise ClientError({"ResponseMetadata": {"HTTPHeaders": {}}}, "HeadBucket")  # type: ignore[typeddict-item]
 
 
 def _client(
@@ -299,6 +318,7 @@ def _client(
             config=config,
         )
     events = client.meta.events
+    events.register("before-call.s3.HeadBucket", _ask_for_no_region)
     for operation in ("PutObject", "CompleteMultipartUpload"):
         events.register(f"before-call.s3.{operation}", before_call)
     for operation in ("PutObject", "UploadPart"):
