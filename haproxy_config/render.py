@@ -77,9 +77,11 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         # On the log's volume, so that it survives the container as the log does.
         "offload_dir": str(_offload_dir(settings)),
         "sinks": settings.sinks,
-        "offload_ledgers": [
-            str(_offload_dir(settings) / f"{name}.json") for name in settings.sinks if name in _LEDGERS
-        ],
+        # Each sink's own file there, which says up to which rotated file it has everything (agent/offloaded.py): no file is removed before
+        # that. And none is removed for that where only lines are sent on.
+        "offload_ledgers": [str(_offload_dir(settings) / f"{name}.json") for name in settings.sinks]
+        if "s3" in settings.sinks
+        else [],
         "log_interval_s": settings.s3_interval_s if "s3" in settings.sinks else 0,
         "credentials_profile": _CREDENTIALS_PROFILE,
         "credentials_file": _CREDENTIALS_FILE,
@@ -87,11 +89,6 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         # The other half is the mirror's, whatever the log's disk does.
         "long_queue_bytes": (settings.tee_memory_bytes + settings.spool_bytes) // 2,
     }
-
-
-# Sinks that keep a file in the offload's folder which says up to which rotated file they have everything (agent/offloaded.py): the agent
-# removes no file before that. With one of them such files are removed at all.
-_LEDGERS = ("s3",)
 
 
 def _offload_dir(settings: ProxySettings) -> Path:
