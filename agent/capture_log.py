@@ -230,7 +230,11 @@ class CaptureLog:
                 # Whoever looks for the log finds it.
                 self._file.open()
 
-        self._persist(rotate)
+        try:
+            self._persist(rotate)
+        except Exception:  # noqa: BLE001 - a defect, if there is one, must not end the writing
+            _LOG.exception("the capture log can't be rotated by the clock")
+            self._file.close()
 
     def _write_lots(self, lots: list[_Lot]) -> None:
         lines = [line for lot in lots for line in lot.lines]

@@ -658,6 +658,22 @@ def test_what_an_earlier_run_wrote_in_an_earlier_interval_is_rotated(path: Path)
     assert path.read_bytes() == line(1)
 
 
+def test_a_defect_of_the_rotation_costs_no_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(LogFile, "written_s", fail)
+    log = CaptureLog(path, LARGE, LARGE * 8, LARGE, interval_s=3600)
+    log.start()
+    log.append([line(0)])
+    settle(log, 1)
+    log.close(PATIENCE_S)
+    assert "ZeroDivisionError" in caplog.text
+    assert path.read_bytes() == line(0)
+
+
 def test_an_empty_log_is_not_rotated(path: Path) -> None:
     log = CaptureLog(path, LARGE, LARGE * 8, LARGE, interval_s=0.01)
     log.start()
