@@ -223,11 +223,14 @@ def unpacked(data: bytes) -> bytes:
 def whole_log(proxy: Proxy) -> list[bytes]:
     """The lines of all capture logs that there are, rotated ones first, in their order. Nothing may be being written."""
     names = proxy.exec("ls", "/var/log").split()
-    numbered = sorted(
-        (int(m[1]), name) for name in names if (m := re.search(r"haproxy-traffic\.log\.(\d+)(\.zst)?$", name))
-    )
+    # By number: for an instant a file is there in both forms.
+    numbered = {
+        int(m[1]): name
+        for name in sorted(names)
+        if (m := re.search(r"haproxy-traffic\.log\.(\d+)(\.zst)?$", name))
+    }
     lines: list[bytes] = []
-    for _, name in numbered:
+    for _, name in sorted(numbered.items()):
         data = proxy.read_file(f"/var/log/{name}")
         lines += (unpacked(data) if name.endswith(".zst") else data).splitlines()
     return lines + proxy.log_lines()
