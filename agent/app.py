@@ -17,6 +17,7 @@ from agent.joining import Copy
 from agent.line_maker import LineMaker
 from agent.long_writer import ProcessWriter
 from agent.mirror import Mirror
+from agent.offloaded import Offloaded
 from agent.order import CausalOrder
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
@@ -67,6 +68,8 @@ class Agent:
             settings.capture_queue_bytes,
             settings.long_queue_bytes,
             ProcessWriter(process_arguments(settings)),
+            interval_s=settings.log_interval_s,
+            offloaded=_offloaded(settings),
         )
         entries = EntryWriter(
             settings.cluster,
@@ -238,6 +241,7 @@ class Agent:
             "ring_behind": int(self._ring is not None and self._ring.behind),
             "captured": self._log.written,
             "capture_dropped": self._log.dropped,
+            "removed_unsent": self._log.removed_unsent,
             "open_transactions": len(self._transactions),
             "waiting_for_shadow": self._mirror.waiting if self._mirror is not None else 0,
             "bodies_dropped": self._log.bodies_dropped,
@@ -259,6 +263,12 @@ def process_arguments(settings: AgentSettings) -> list[str]:
         str(settings.prefix_bytes),
         *settings.redact_headers,
     ]
+
+
+def _offloaded(settings: AgentSettings) -> Offloaded | None:
+    if not settings.offload_ledgers:
+        return None
+    return Offloaded([Path(path) for path in settings.offload_ledgers], settings.keep_offloaded_bytes)
 
 
 def _address(text: str) -> tuple[str, int]:

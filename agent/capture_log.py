@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.intervals import Intervals
 from agent.log_file import LogFile
 from agent.long_line import AbandonedError, LongLine, LongWriter, PartsWriter, UnreadableError
+from agent.offloaded import Offloaded
 from agent.rotated_files import RotatedFiles
 
 _LOG = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class CaptureLog:
         long_queue_bytes: what long lines may hold elsewhere while they wait: when it is more, the next ones are written without their bodies, and
             counted; ``queue_bytes`` where it is not said.
         long_writer: writes the long lines; here where there is none.
+        interval_s: it is also rotated when the clock passes a multiple of so many seconds (3600: at the full hours); 0: never.
+        offloaded: what of the rotated files is elsewhere too; None: nobody takes them.
     """
 
     def __init__(
@@ -65,12 +69,16 @@ class CaptureLog:
         queue_bytes: int,
         long_queue_bytes: int | None = None,
         long_writer: LongWriter | None = None,
+        *,
+        interval_s: float = 0,
+        offloaded: Offloaded | None = None,
     ) -> None:
         self._file_bytes = file_bytes
         self._queue_bytes = queue_bytes
         self._long_queue_bytes = queue_bytes if long_queue_bytes is None else long_queue_bytes
         self._long_writer = PartsWriter() if long_writer is None else long_writer
-        self._rotated = RotatedFiles(path, file_bytes, total_bytes)
+        self._intervals = Intervals(interval_s)
+        self._rotated = RotatedFiles(path, file_bytes, total_bytes, offloaded)
         self._file = LogFile(path, file_bytes, self._rotated)
         self._queue: queue.SimpleQueue[_Lot | LongLine] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -96,6 +104,11 @@ class CaptureLog:
     def queued_bytes(self) -> int:
         """Memory of the lines that wait."""
         return self._queued
+
+    @property
+    def removed_unsent(self) -> int:
+        """Rotated files that were removed for the bound before they were offloaded."""
+        return self._rotated.removed_unsent
 
     @property
     def queued_long_bytes(self) -> int:
@@ -178,10 +191,8 @@ class CaptureLog:
         self._long_writer.start()
         stop = False
         while not stop:
-            taken = [self._queue.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(taken) < _LOTS_AT_ONCE:
-                    taken.append(self._queue.get_nowait())
+            taken = self._take()
+            self._rotate_in_time()
             stop = any(one is _STOP for one in taken)
             lots: list[_Lot] = []
             for one in taken:
@@ -194,6 +205,36 @@ class CaptureLog:
             self._write_lots(lots)
         self._file.close()
         self._long_writer.close()
+
+    def _take(self) -> list[_Lot | LongLine]:
+        """What waits, or nothing when it is time to look at the file."""
+        taken: list[_Lot | LongLine] = []
+        with contextlib.suppress(queue.Empty):
+            taken.append(self._queue.get(timeout=self._intervals.left_s(time.time())))
+            while len(taken) < _LOTS_AT_ONCE:
+                taken.append(self._queue.get_nowait())
+        return taken
+
+    def _rotate_in_time(self) -> None:
+        """Rotate a file whose lines are of an earlier interval than the ones that come now."""
+        now_s = time.time()
+        if not self._intervals.passed(now_s):
+            return
+
+        def rotate() -> None:
+            written_s = self._file.written_s()
+            if written_s is not None and self._intervals.differ(written_s, now_s):
+                # Open first: a line that an earlier run left torn must not be rotated with the others.
+                self._file.open()
+                self._file.rotate()
+                # Whoever looks for the log finds it.
+                self._file.open()
+
+        try:
+            self._persist(rotate)
+        except Exception:  # noqa: BLE001 - a defect, if there is one, must not end the writing
+            _LOG.exception("the capture log can't be rotated by the clock")
+            self._file.close()
 
     def _write_lots(self, lots: list[_Lot]) -> None:
         lines = [line for lot in lots for line in lot.lines]

@@ -95,6 +95,18 @@ class LogFile:
         self._rotated.take()
         self.close()
 
+    def written_s(self) -> float | None:
+        """When the file was written to last (seconds since 1970); None: there is nothing in it.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime if found.st_size else None
+
     def close(self) -> None:
         """Close the file, if it is open."""
         file, self._file, self.size = self._file, None, 0

@@ -1,7 +1,7 @@
 """The capture log's finished files: numbered, compressed one after the other, and bounded in total.
 
-File names, for a log ``L``: ``L.000001.gz``, ``L.000002.gz`` ... in the order of their lines; without ``.gz`` while a file is not
-compressed yet, and with ``.gz.partial`` beside it while that is under way.
+File names, for a log ``L``: ``L.000001.zst``, ``L.000002.zst`` ... in the order of their lines; without ``.zst`` while a file is not
+compressed yet, and with ``.zst.partial`` beside it while that is under way. ``.gz`` is an earlier version's form.
 """
 
 import contextlib
@@ -11,26 +11,25 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-if TYPE_CHECKING:
-    from gzip import GzipFile
-else:
-    try:
-        from isal.igzip import GzipFile
-    except ImportError:
-        # Debian 12 has none. The files are the same, and take five times as long.
-        from gzip import GzipFile
+import zstandard
+
+from agent.offloaded import Offloaded
 
 _LOG = logging.getLogger(__name__)
 
-_FORMS = ("", ".gz", ".gz.partial")
+_PLAIN, _COMPRESSED, _PARTIAL = "", ".zst", ".zst.partial"
+_LEFT_BY_A_CRASH = frozenset((_PARTIAL, ".gz.partial"))
 
 # So much is compressed before it is looked whether to go on.
 _STEP_BYTES = 1 << 20
 
-# The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's.
-_GZIP_LEVEL = 1
+# The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's (docs/decisions/0011-s3.md).
+_LEVEL = 1
+
+# How soon a file that is elsewhere too is removed here.
+_LOOK_S = 5.0
 
 # As the log itself: there may be secrets in the bodies.
 _MODE = 0o640
@@ -43,19 +42,25 @@ class RotatedFiles:
         path: the file that is being written.
         file_bytes: what that one may grow to: it counts as full.
         total_bytes: the oldest files are removed so that all together, the one being written included, stay under this.
+        offloaded: what of them is elsewhere too, and so removed earlier; None: nobody takes them.
     """
 
-    def __init__(self, path: Path, file_bytes: int, total_bytes: int) -> None:
+    def __init__(
+        self, path: Path, file_bytes: int, total_bytes: int, offloaded: Offloaded | None = None
+    ) -> None:
         self._path = path
+        self._offloaded = offloaded
+        self.removed_unsent = 0
+        """Files that were removed for the bound before they were elsewhere, though somebody was to take them."""
         self._file_bytes = file_bytes
         self._total_bytes = total_bytes
-        self._pattern = re.compile(re.escape(path.name) + r"\.(\d{6,})((?:\.gz(?:\.partial)?)?)")
+        self._pattern = re.compile(re.escape(path.name) + r"\.(\d{6,})((?:\.(?:zst|gz)(?:\.partial)?)?)")
         # Files come and go under this lock only: two threads list and remove them.
         self._lock = threading.Lock()
         self._last_number = 0
         self._wake = threading.Event()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="capture-log-gzip", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="capture-log-zstd", daemon=True)
 
     def start(self) -> None:
         """Start the compressing thread; what an earlier run left uncompressed comes first."""
@@ -73,7 +78,9 @@ class RotatedFiles:
             OSError: it can't be renamed; nothing has changed.
         """
         with self._lock:
-            self._last_number = max(self._last_number, *self._found(), 0) + 1
+            # Numbers only grow, even when all files have been offloaded and removed.
+            offloaded = self._offloaded.last if self._offloaded is not None else 0
+            self._last_number = max(self._last_number, *self._found(), offloaded) + 1
             try:
                 self._path.rename(self._name(self._last_number))
             except FileNotFoundError:
@@ -81,7 +88,7 @@ class RotatedFiles:
         self._make_room()
         self._wake.set()
 
-    def _name(self, number: int, form: str = "") -> Path:
+    def _name(self, number: int, form: str = _PLAIN) -> Path:
         return self._path.with_name(f"{self._path.name}.{number:06d}{form}")
 
     def _found(self) -> dict[int, list[str]]:
@@ -106,15 +113,31 @@ class RotatedFiles:
             number: sum(self._name(number, form).stat().st_size for form in forms)
             for number, forms in found.items()
         }
+        last = self._offloaded.last if self._offloaded is not None else 0
         total = self._file_bytes + sum(sizes.values())
+        elsewhere = sum(size for number, size in sizes.items() if number <= last)
         for number, forms in found.items():
-            if total <= self._total_bytes:
+            over = total > self._total_bytes
+            if not over and (self._offloaded is None or elsewhere <= self._offloaded.keep_bytes):
                 return
             for form in forms:
                 self._name(number, form).unlink(missing_ok=True)
             total -= sizes[number]
-            name = self._name(number).name
+            if number <= last:
+                elsewhere -= sizes[number]
+            else:
+                self._say_removed(self._name(number).name)
+
+    def _say_removed(self, name: str) -> None:
+        if self._offloaded is None:
             _LOG.warning("removed %s: the capture logs would exceed %d bytes", name, self._total_bytes)
+            return
+        self.removed_unsent += 1
+        _LOG.error(
+            "removed %s before it was offloaded: the capture logs would exceed %d bytes",
+            name,
+            self._total_bytes,
+        )
 
     def _run(self) -> None:
         # On Linux a thread has a policy of its own (sched(7)): the cores are the traffic's, and the log's before old logs are.
@@ -123,7 +146,8 @@ class RotatedFiles:
         self._guarded(self._tidy)
         while not self._stopping:
             self._guarded(self._compress_all)
-            self._wake.wait()
+            if not self._wake.wait(None if self._offloaded is None else _LOOK_S):
+                self._make_room()
             self._wake.clear()
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -139,20 +163,23 @@ class RotatedFiles:
         """What a run that was killed has left."""
         with self._lock:
             for number, forms in self._found().items():
-                if ".gz.partial" in forms:
-                    self._name(number, ".gz.partial").unlink()
+                for form in _LEFT_BY_A_CRASH.intersection(forms):
+                    self._name(number, form).unlink()
+                if {_PLAIN, ".gz"} <= set(forms):
+                    # An earlier version's last step.
+                    self._name(number).unlink()
         self._make_room()
 
     def _compress_all(self) -> None:
         while not self._stopping:
             with self._lock:
-                plain = [number for number, forms in self._found().items() if "" in forms]
+                plain = [number for number, forms in self._found().items() if _PLAIN in forms]
             if not plain:
                 return
             self._compress(plain[0])
 
     def _compress(self, number: int) -> None:
-        plain, compressed, partial = (self._name(number, form) for form in _FORMS)
+        plain, compressed, partial = (self._name(number, form) for form in (_PLAIN, _COMPRESSED, _PARTIAL))
         try:
             with plain.open("rb") as source, open(partial, "wb", opener=_private) as raw:
                 self._copy(plain, source, raw)
@@ -169,7 +196,8 @@ class RotatedFiles:
                 partial.unlink()
 
     def _copy(self, plain: Path, source: BinaryIO, raw: BinaryIO) -> None:
-        with GzipFile("", "wb", _GZIP_LEVEL, raw) as target:
+        compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        with compressor.stream_writer(raw, closefd=False) as target:
             while step := source.read(_STEP_BYTES):
                 target.write(step)
                 self._make_room()

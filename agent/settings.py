@@ -14,6 +14,11 @@ class AgentSettings:
     log_path: str
     log_file_bytes: int
     log_total_bytes: int
+    log_interval_s: float
+    """The log is rotated at multiples of it too; 0: never."""
+    offload_ledgers: tuple[str, ...]
+    """Files that say up to which rotated file everything is elsewhere; none: rotated files are kept up to the bound."""
+    keep_offloaded_bytes: int
     redact_headers: tuple[str, ...]
     unanswered_s: float
     """How long HAProxy's news of an end are waited for at most."""

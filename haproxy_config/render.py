@@ -36,7 +36,7 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
     names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml", "tee.toml"]
     if settings.mirror_agent == "spoa-mirror" and settings.mirror_to:
         names += ["mirror.spoe.cfg", "spoa-mirror.env"]
-    if settings.offload:
+    if settings.sinks:
         names.append("offload.toml")
     if "cloudwatch" in settings.offload:
         names += ["cloudwatch-agent.json", "common-config.toml"]
@@ -75,13 +75,24 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "tee_spool_dir": settings.spool_dir or str(Path(settings.log_path).parent),
         "kept_exchanges": _KEPT_EXCHANGES,
         # On the log's volume, so that it survives the container as the log does.
-        "offload_dir": str(Path(settings.log_path).with_suffix(".offload")),
+        "offload_dir": str(_offload_dir(settings)),
+        "sinks": settings.sinks,
+        # Each sink's own file there, which says up to which rotated file it has everything (agent/offloaded.py): no file is removed before
+        # that. And none is removed for that where only lines are sent on.
+        "offload_ledgers": [str(_offload_dir(settings) / f"{name}.json") for name in settings.sinks]
+        if "s3" in settings.sinks
+        else [],
+        "log_interval_s": settings.s3_interval_s if "s3" in settings.sinks else 0,
         "credentials_profile": _CREDENTIALS_PROFILE,
         "credentials_file": _CREDENTIALS_FILE,
         "cloudwatch_group": settings.cloudwatch_log_group or f"/cluster-traffic-capture/{settings.role}",
         # The other half is the mirror's, whatever the log's disk does.
         "long_queue_bytes": (settings.tee_memory_bytes + settings.spool_bytes) // 2,
     }
+
+
+def _offload_dir(settings: ProxySettings) -> Path:
+    return Path(settings.log_path).with_suffix(".offload")
 
 
 _MAXREWRITE = 1024

@@ -69,12 +69,25 @@ _OFFLOAD_TEXTS = (
         "{local_hostname}, or a name",
     ),
     ("cloudwatch_endpoint", _URL, "https://HOST, or https://HOST:PORT"),
+    # Bucket naming rules of Amazon S3, and capitals and underscores of older buckets and other stores.
+    (
+        "s3_url",
+        re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](?:/[A-Za-z0-9!_.*'()=/-]*)?"),
+        "s3://BUCKET/PREFIX",
+    ),
+    ("s3_endpoint", _URL, "https://HOST, or https://HOST:PORT"),
+    ("s3_host", re.compile(r"[A-Za-z0-9!_.*'()=-]{1,253}"), "a name of letters, digits, '.', '-' and '_'"),
+    ("s3_storage_class", re.compile(r"[A-Z][A-Z0-9_]+"), "STANDARD_IA"),
+    ("s3_kms_key", re.compile(r"[A-Za-z0-9:/_-]{1,2048}"), "the key's id, its ARN, or alias/NAME"),
 )
+
+# A store closes a connection on which nothing comes for some 20 s.
+_LEAST_BYTES_PER_S = 16384
 
 ROLES = ("primary", "shadow")
 MIRROR_AGENTS = ("built-in", "spoa-mirror")
 CAPTURE_RESPONSES = ("needed", "whole")
-OFFLOAD = ("cloudwatch",)
+OFFLOAD = ("cloudwatch", "s3")
 """Where the capture can go besides its log: the names in `offload.sinks.SINKS`."""
 
 
@@ -192,6 +205,28 @@ class ProxySettings:
     cloudwatch_spool_bytes: int = 128 * 1024 * 1024
     """The files beside the log that the CloudWatch Agent follows: disk for them. What it has not sent beyond that waits in the capture log, as far
     as ``log_total_bytes`` goes; what is removed before it was sent is counted."""
+
+    s3_url: str = ""
+    """``s3://BUCKET/PREFIX``: where rotated files of the capture log go; given, ``offload`` need not name ``s3``."""
+    s3_endpoint: str = ""
+    """URL of the store, where that is another than the region's: a private endpoint, or another maker's store."""
+    s3_host: str = ""
+    """The part of the objects' names that says whose capture it is; empty: the container's host name."""
+    s3_interval_s: int = 3600
+    """With S3 the log is also rotated, and so uploaded, when the clock passes a multiple of so many seconds (3600: at the full hours)."""
+    s3_bytes_per_s: int = 8 * 1024 * 1024
+    """Bandwidth of the upload at most; 0: no bound."""
+    s3_keep_local_bytes: int = 0
+    """Of the files that are verified to be in the store, the newest stay here too, up to so many bytes."""
+    s3_storage_class: str = ""
+    """Storage class of the objects; empty: the bucket's."""
+    s3_kms_key: str = ""
+    """Key of the key management service to encrypt the objects with; empty: as the bucket is set."""
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """Names in `OFFLOAD`: where the capture goes besides its log."""
+        return tuple(name for name in OFFLOAD if name in self.offload or (name == "s3" and self.s3_url))
 
     def __post_init__(self) -> None:
         _check(self)
@@ -359,6 +394,13 @@ def _check_offload(settings: ProxySettings) -> None:
         value = getattr(settings, field)
         if value and not pattern.fullmatch(value):
             raise SettingsError(f"{field} can't be '{value}'", f"write it as {example}")
+    if "s3" in settings.offload and not settings.s3_url:
+        raise SettingsError("offload: s3_url is missing", "write it as s3://BUCKET/PREFIX")
+    if 0 < settings.s3_bytes_per_s < _LEAST_BYTES_PER_S:
+        raise SettingsError(
+            f"s3_bytes_per_s is {settings.s3_bytes_per_s}",
+            f"it is {_LEAST_BYTES_PER_S} at least (stores give up slower ones), or 0: no bound",
+        )
     if settings.cloudwatch_retention_days not in RETENTION_DAYS:
         raise SettingsError(
             f"cloudwatch_retention_days is {settings.cloudwatch_retention_days}",
@@ -410,4 +452,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("cloudwatch_flush_s", 1, 60),
     # Two files, each of some batches.
     ("cloudwatch_spool_bytes", 2 * 1024 * 1024, 1 << 44),
+    ("s3_interval_s", 10, 86_400),
+    ("s3_bytes_per_s", 0, 1 << 40),
+    ("s3_keep_local_bytes", 0, 1 << 44),
 )

@@ -21,3 +21,11 @@ class OffloadSettings:
     """Empty: the region's."""
     cloudwatch_line_bytes: int
     cloudwatch_spool_bytes: int
+    s3_url: str
+    s3_endpoint: str
+    """Empty: the region's."""
+    s3_host: str
+    """Empty: the container's host name."""
+    s3_bytes_per_s: int
+    s3_storage_class: str
+    s3_kms_key: str

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from offload.settings import OffloadSettings
 
-SINKS = {"cloudwatch": "offload.cloudwatch:CloudWatch"}
+SINKS = {"cloudwatch": "offload.cloudwatch:CloudWatch", "s3": "offload.s3.sink:S3"}
 """Name -> module and class. `haproxy_config.settings.OFFLOAD` lists the same names."""
 
 

@@ -1,6 +1,5 @@
 """Both proxies as a user runs them, each in front of a node of ours, and beside them a plain HAProxy as the reference."""
 
-import gzip
 import json
 import re
 import secrets
@@ -9,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import zstandard
 
 from capture.container import ContainerSettings
 from capture.engine import Engine
@@ -214,16 +215,24 @@ def await_new_agent(proxy: Proxy, old_pid: str) -> None:
     poll("a new agent", connected, 30)
 
 
+def unpacked(data: bytes) -> bytes:
+    """What a rotated file holds."""
+    return zstandard.ZstdDecompressor().stream_reader(data).read()
+
+
 def whole_log(proxy: Proxy) -> list[bytes]:
     """The lines of all capture logs that there are, rotated ones first, in their order. Nothing may be being written."""
     names = proxy.exec("ls", "/var/log").split()
-    numbered = sorted(
-        (int(m[1]), name) for name in names if (m := re.search(r"haproxy-traffic\.log\.(\d+)(\.gz)?$", name))
-    )
+    # By number: for an instant a file is there in both forms.
+    numbered = {
+        int(m[1]): name
+        for name in sorted(names)
+        if (m := re.search(r"haproxy-traffic\.log\.(\d+)(\.zst)?$", name))
+    }
     lines: list[bytes] = []
-    for _, name in numbered:
+    for _, name in sorted(numbered.items()):
         data = proxy.read_file(f"/var/log/{name}")
-        lines += (gzip.decompress(data) if name.endswith(".gz") else data).splitlines()
+        lines += (unpacked(data) if name.endswith(".zst") else data).splitlines()
     return lines + proxy.log_lines()
 
 

@@ -29,6 +29,7 @@ from tests.integration.rig import (
     open_rig,
     poll,
     status_of,
+    unpacked,
     whole_log,
 )
 
@@ -339,7 +340,7 @@ def test_rotation_under_load_loses_and_doubles_nothing(
     files = proxy.exec("ls", "-1", "/var/log").split()
     assert len(files) > 50
     assert "ERROR" not in proxy.logs()
-    assert all(re.fullmatch(r"haproxy-traffic\.log(\.\d{6}\.gz)?", name) for name in files)
+    assert all(re.fullmatch(r"haproxy-traffic\.log(\.\d{6}\.zst)?", name) for name in files)
     paths = paths_of(whole_log(proxy))
     assert len(paths) == REQUESTS
     assert set(paths) == load.exchanges.keys()
@@ -348,7 +349,7 @@ def test_rotation_under_load_loses_and_doubles_nothing(
         numbers = [int(path.split("/")[3]) for path in paths if path.split("/")[2] == client]
         assert numbers == sorted(numbers)
     biggest = max(
-        len(gzip.decompress(proxy.read_file(f"/var/log/{name}"))) for name in files if name.endswith(".gz")
+        len(unpacked(proxy.read_file(f"/var/log/{name}"))) for name in files if name.endswith(".zst")
     )
     assert biggest <= FILE_BYTES
     assert len(proxy.read_file("/var/log/haproxy-traffic.log")) <= FILE_BYTES

@@ -66,6 +66,14 @@ VARIANTS = {
         cloudwatch_line_bytes=1_000_000,
         cloudwatch_flush_s=2,
         cloudwatch_spool_bytes=64 * 1024 * 1024,
+        s3_url="s3://captures/traffic",
+        s3_endpoint="https://s3.example:9000",
+        s3_host="proxy-1",
+        s3_interval_s=600,
+        s3_bytes_per_s=1024 * 1024,
+        s3_keep_local_bytes=64 * 1024 * 1024,
+        s3_storage_class="STANDARD_IA",
+        s3_kms_key="alias/captures",
     ),
 }
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent import capture_log, rotated_files
 from agent.capture_log import CaptureLog
 from agent.log_file import LogFile
+from agent.offloaded import Offloaded
 from agent.rotated_files import RotatedFiles
 
 PATIENCE_S = 20.0
@@ -64,11 +66,14 @@ def line(number: int, size: int = 20) -> bytes:
 
 
 def rotated(path: Path) -> list[Path]:
-    return sorted(other for other in path.parent.iterdir() if re.search(r"\.\d{6}(\.gz)?$", other.name))
+    return sorted(other for other in path.parent.iterdir() if re.search(r"\.\d{6}(\.zst|\.gz)?$", other.name))
 
 
 def read(path: Path) -> bytes:
-    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        return gzip.decompress(data)
+    return zstandard.ZstdDecompressor().stream_reader(data).read() if path.suffix == ".zst" else data
 
 
 def all_lines(path: Path) -> list[bytes]:
@@ -86,7 +91,8 @@ def compressed(path: Path) -> None:
     """Until no rotated file is left uncompressed."""
     until(
         lambda: (
-            all(other.suffix == ".gz" for other in rotated(path)) and not list(path.parent.glob("*.partial"))
+            all(other.suffix in (".zst", ".gz") for other in rotated(path))
+            and not list(path.parent.glob("*.partial"))
         ),
         f"the compression of {rotated(path)}",
     )
@@ -215,7 +221,7 @@ def test_rotation_at_whole_lines(path: Path) -> None:
     compressed(path)
     log.close(PATIENCE_S)
     assert [other.name for other in rotated(path)] == [
-        f"{path.name}.00000{number}.gz" for number in (1, 2, 3)
+        f"{path.name}.00000{number}.zst" for number in (1, 2, 3)
     ]
     assert [len(read(other)) for other in (*rotated(path), path)] == [60, 60, 60, 30]
     assert all_lines(path) == [line(number, 30) for number in range(7)]
@@ -315,14 +321,20 @@ def test_a_file_that_somebody_emptied_is_filled_again(
 # Compression after a crash
 
 
-def test_leftovers_of_a_crash_are_finished(path: Path) -> None:
-    leave(path, ".000001.gz", gzip.compress(line(1)))
+def packed(form: str, data: bytes) -> bytes:
+    return zstandard.compress(data) if form == ".zst" else gzip.compress(data)
+
+
+# ".gz": what an earlier version leaves to this one.
+@pytest.mark.parametrize("form", [".zst", ".gz"])
+def test_leftovers_of_a_crash_are_finished(path: Path, form: str) -> None:
+    leave(path, f".000001{form}", packed(form, line(1)))
     # Killed between the two last steps: both forms are there.
     leave(path, ".000002", line(2))
-    leave(path, ".000002.gz", gzip.compress(line(2)))
+    leave(path, f".000002{form}", packed(form, line(2)))
     # Killed while compressing.
     leave(path, ".000003", line(3))
-    leave(path, ".000003.gz.partial", gzip.compress(line(3))[:10])
+    leave(path, f".000003{form}.partial", packed(form, line(3))[:10])
     # Killed before.
     leave(path, ".000004", line(4))
     path.write_bytes(line(5) + b"torn")
@@ -333,7 +345,10 @@ def test_leftovers_of_a_crash_are_finished(path: Path) -> None:
     compressed(path)
     log.close(PATIENCE_S)
     assert [other.name for other in rotated(path)] == [
-        f"{path.name}.00000{number}.gz" for number in range(1, 5)
+        f"{path.name}.000001{form}",
+        f"{path.name}.000002{form}",
+        f"{path.name}.000003.zst",
+        f"{path.name}.000004.zst",
     ]
     assert all_lines(path) == [line(number) for number in range(1, 7)]
 
@@ -409,7 +424,7 @@ def test_closing_abandons_a_compression(path: Path, monkeypatch: pytest.MonkeyPa
     go_on.set()
     until(lambda: not list(path.parent.glob("*.partial")), "no partial file")
     assert all_lines(path) == [line(0), line(1)]
-    assert rotated(path)[0].suffix != ".gz"
+    assert rotated(path)[0].suffix != ".zst"
 
 
 # The total bound
@@ -448,26 +463,28 @@ def test_the_oldest_files_are_removed_first(path: Path, caplog: pytest.LogCaptur
 
 
 def test_the_bound_holds_while_a_file_is_compressed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rotated_files, "_STEP_BYTES", 1000)
+    monkeypatch.setattr(rotated_files, "_STEP_BYTES", 100_000)
     seen: list[int] = []
+    make_room = RotatedFiles._make_room
 
-    class Watched(gzip.GzipFile):
-        def write(self, data: Any) -> int:
-            written = super().write(data)
-            self.flush()
-            seen.append(total(path))
-            return written
+    def watched(self: RotatedFiles) -> None:
+        seen.append(total(path))
+        make_room(self)
 
-    monkeypatch.setattr(rotated_files, "GzipFile", Watched)
     for number in range(1, 9):
-        leave(path, f".{number:06d}", os.urandom(10_000))
-    log = make(path, file_bytes=10_000, total_bytes=60_000)
+        leave(path, f".{number:06d}", os.urandom(1_000_000))
+    log = make(path, file_bytes=1_000_000, total_bytes=6_000_000)
+    log._rotated._make_room()
+    monkeypatch.setattr(RotatedFiles, "_make_room", watched)
     log.start()
-    until(lambda: len(rotated(path)) and all(other.suffix == ".gz" for other in rotated(path)), "compression")
+    until(
+        lambda: len(rotated(path)) and all(other.suffix == ".zst" for other in rotated(path)), "compression"
+    )
     log.close(PATIENCE_S)
-    # The log itself counts with the 10,000 that it may reach; and room is made after each step.
-    assert max(seen) <= 50_000 + 1100
-    assert [other.name[-9:] for other in rotated(path)][-1] == "000008.gz"
+    # The log itself counts with the million that it may reach; and room is made after each step.
+    assert len(seen) > 20
+    assert max(seen) <= 5_000_000 + 400_000
+    assert [other.name[-10:] for other in rotated(path)][-1] == "000008.zst"
 
 
 def test_the_file_under_compression_may_be_removed(
@@ -493,7 +510,7 @@ def test_the_file_under_compression_may_be_removed(
     compressed(path)
     log.close(PATIENCE_S)
     assert all_lines(path)[-1] == line(99, 100)
-    assert not path.with_name(f"{path.name}.000001.gz").exists()
+    assert not path.with_name(f"{path.name}.000001.zst").exists()
     assert "can't be compressed" not in caplog.text
 
 
@@ -515,6 +532,154 @@ def test_a_number_is_not_used_twice(path: Path) -> None:
         log.append([line(number)])
         settle(log, number + 1)
     assert log._rotated._last_number == 3
+    log.close(PATIENCE_S)
+    assert rotated(path) == []
+
+
+# Files that are elsewhere too
+
+
+def offloaded(path: Path, last: int) -> Path:
+    """Say, as the offloader does, that files up to ``last`` are elsewhere."""
+    ledger = path.with_name("ledger.json")
+    fresh = path.with_name("ledger.new")
+    fresh.write_text(f'{{"last": {last}}}')
+    fresh.rename(ledger)
+    return ledger
+
+
+def make_offloaded(
+    path: Path, keep_bytes: int = 0, *, file_bytes: int = 30, total_bytes: int = LARGE
+) -> CaptureLog:
+    taken = Offloaded([path.with_name("ledger.json")], keep_bytes)
+    return CaptureLog(path, file_bytes, total_bytes, LARGE, offloaded=taken)
+
+
+def numbers(path: Path) -> list[int]:
+    return [int(other.name.split(".")[2]) for other in rotated(path)]
+
+
+def test_what_is_elsewhere_is_removed_here(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotated_files, "_LOOK_S", 0.01)
+    log = make_offloaded(path)
+    log.start()
+    log.append([line(number) for number in range(6)])
+    settle(log, 6)
+    compressed(path)
+    assert numbers(path) == [1, 2, 3, 4, 5]
+    offloaded(path, 3)
+    until(lambda: numbers(path) == [4, 5], "the removal of three files")
+    log.close(PATIENCE_S)
+    assert log.removed_unsent == 0
+
+
+def test_the_newest_of_what_is_elsewhere_are_kept(path: Path) -> None:
+    for number in range(1, 9):
+        leave(path, f".{number:06d}.zst", os.urandom(1000))
+    offloaded(path, 6)
+    log = make_offloaded(path, 2500)
+    log.start()
+    until(lambda: len(rotated(path)) == 4, "the removal of four files")
+    log.close(PATIENCE_S)
+    assert numbers(path) == [5, 6, 7, 8]
+
+
+def test_numbers_go_on_when_all_files_are_elsewhere(path: Path) -> None:
+    offloaded(path, 41)
+    log = make_offloaded(path)
+    log.start()
+    log.append([line(0), line(1)])
+    settle(log, 2)
+    compressed(path)
+    log.close(PATIENCE_S)
+    assert numbers(path) == [42]
+
+
+def test_the_bound_costs_what_is_not_elsewhere_and_that_is_loud(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(1, 9):
+        leave(path, f".{number:06d}.zst", os.urandom(1000))
+    offloaded(path, 2)
+    log = make_offloaded(path, LARGE, file_bytes=1000, total_bytes=5000)
+    log.start()
+    until(lambda: len(rotated(path)) == 4, "the removal of four files")
+    log.close(PATIENCE_S)
+    assert log.removed_unsent == 2
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert [text.partition(" before it was offloaded")[0] for text in said] == [
+        f"removed {path.name}.000003",
+        f"removed {path.name}.000004",
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"last": null}', b'{"last": "x"}'])
+def test_a_ledger_that_cant_be_read_removes_nothing(
+    path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    leave(path, ".000001.zst", b"x")
+    path.with_name("ledger.json").write_bytes(content)
+    log = make_offloaded(path)
+    log.start()
+    log.append([line(0)])
+    settle(log, 1)
+    log.close(PATIENCE_S)
+    assert numbers(path) == [1]
+    assert "can't be read, what it was about is kept" in caplog.text
+
+
+# Rotation by the clock
+
+
+def test_an_interval_that_is_over_rotates_without_a_new_line(path: Path) -> None:
+    log = CaptureLog(path, LARGE, LARGE * 8, LARGE, interval_s=1)
+    log.start()
+    log.append([line(0)])
+    settle(log, 1)
+    until(lambda: numbers(path) == [1], "the rotation")
+    until(path.exists, "the new file")
+    compressed(path)
+    log.append([line(1)])
+    settle(log, 2)
+    log.close(PATIENCE_S)
+    assert all_lines(path) == [line(0), line(1)]
+
+
+def test_what_an_earlier_run_wrote_in_an_earlier_interval_is_rotated(path: Path) -> None:
+    path.write_bytes(line(0) + b"torn")
+    os.utime(path, (time.time() - 7200, time.time() - 7200))
+    log = CaptureLog(path, LARGE, LARGE * 8, LARGE, interval_s=3600)
+    log.start()
+    log.append([line(1)])
+    settle(log, 1)
+    compressed(path)
+    log.close(PATIENCE_S)
+    assert read(rotated(path)[0]) == line(0)
+    assert path.read_bytes() == line(1)
+
+
+def test_a_defect_of_the_rotation_costs_no_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(LogFile, "written_s", fail)
+    log = CaptureLog(path, LARGE, LARGE * 8, LARGE, interval_s=3600)
+    log.start()
+    log.append([line(0)])
+    settle(log, 1)
+    log.close(PATIENCE_S)
+    assert "ZeroDivisionError" in caplog.text
+    assert path.read_bytes() == line(0)
+
+
+def test_an_empty_log_is_not_rotated(path: Path) -> None:
+    log = CaptureLog(path, LARGE, LARGE * 8, LARGE, interval_s=0.01)
+    log.start()
+    time.sleep(0.1)
+    path.touch()
+    time.sleep(0.1)
     log.close(PATIENCE_S)
     assert rotated(path) == []
 

@@ -191,7 +191,7 @@ def test_the_offload_reads_its_settings(log_path: str, tmp_path: Path) -> None:
     file = tmp_path / "offload.toml"
     file.write_text(files["offload.toml"], "utf-8")
     read = read_settings(file, OffloadSettings)
-    assert (read.cluster, read.sinks, read.log_path) == ("primary", settings.offload, log_path)
+    assert (read.cluster, read.sinks, read.log_path) == ("primary", settings.sinks, log_path)
     assert read.directory == log_path.removesuffix(".log") + ".offload"
     assert read.cloudwatch_log_group == "/cluster-traffic-capture/primary"
     logs = json.loads(files["cloudwatch-agent.json"])["logs"]
@@ -211,13 +211,36 @@ def test_the_offload_is_configured_where_it_is_wanted() -> None:
     assert not {"offload.toml", "cloudwatch-agent.json"} & render_files(PRIMARY).keys()
 
 
+@pytest.mark.parametrize(
+    ("offload", "url", "ledgers", "interval_s"),
+    [
+        ((), "", (), 0),
+        # Only files that are in S3 are removed for that.
+        (("cloudwatch",), "", (), 0),
+        ((), "s3://captures", ("s3",), 3600),
+        (("cloudwatch",), "s3://captures", ("cloudwatch", "s3"), 3600),
+    ],
+)
+def test_the_agent_is_told_who_takes_files(
+    offload: tuple[str, ...], url: str, ledgers: tuple[str, ...], interval_s: float, tmp_path: Path
+) -> None:
+    files = render_files(dataclasses.replace(PRIMARY, offload=offload, s3_url=url))
+    assert ("offload.toml" in files) == bool(offload or url)
+    file = tmp_path / "agent.toml"
+    file.write_text(files["agent.toml"], "utf-8")
+    read = read_settings(file, AgentSettings)
+    assert read.offload_ledgers == tuple(f"/var/log/haproxy-traffic.offload/{name}.json" for name in ledgers)
+    assert read.log_interval_s == interval_s
+
+
 def test_no_setting_is_without_effect() -> None:
     tuned = VARIANTS["primary_tuned"]
     for field in dataclasses.fields(ProxySettings):
         if field.name == "mirror_agent":
             continue
-        of_offload = field.name.startswith(("offload_", "cloudwatch_"))
-        settings = dataclasses.replace(PRIMARY, offload=OFFLOAD) if of_offload else PRIMARY
+        of_offload = field.name.startswith(("offload_", "cloudwatch_", "s3_"))
+        offloaded = dataclasses.replace(PRIMARY, offload=OFFLOAD, s3_url="s3://elsewhere")
+        settings = offloaded if of_offload else PRIMARY
         changes: dict[str, Any] = {
             field.name: "shadow" if field.name == "role" else getattr(tuned, field.name)
         }

@@ -55,6 +55,7 @@ def refused(**changes: Any) -> SettingsError:
         ("cloudwatch_line_bytes", 16_384, 1_048_550),
         ("cloudwatch_flush_s", 1, 60),
         ("cloudwatch_spool_bytes", 2 << 20, 1 << 44),
+        ("s3_interval_s", 10, 86_400),
     ],
 )
 def test_ranges(field: str, low: float, high: float) -> None:
@@ -63,6 +64,13 @@ def test_ranges(field: str, low: float, high: float) -> None:
         assert getattr(changed(**{field: value}), field) == value
     for value in (low - step, high + step, 0, -1, float("nan"), float("inf")):
         assert field in str(refused(**{field: value}))
+
+
+def test_a_bucket_makes_s3_a_place_to_go_to() -> None:
+    assert SETTINGS.sinks == ()
+    assert changed(s3_url="s3://captures").sinks == ("s3",)
+    both = changed(s3_url="s3://captures/a/b", offload=("s3", "cloudwatch"), s3_bytes_per_s=0)
+    assert both.sinks == ("cloudwatch", "s3")
 
 
 def test_the_spool_can_be_left_out() -> None:
@@ -97,6 +105,17 @@ def test_every_number_has_a_range() -> None:
         ({"cloudwatch_log_stream": "{host}"}, "cloudwatch_log_stream can't be '{host}'"),
         ({"cloudwatch_endpoint": "logs.example"}, "cloudwatch_endpoint can't be 'logs.example'"),
         ({"cloudwatch_retention_days": 2}, "cloudwatch_retention_days is 2"),
+        ({"offload": ("s3",)}, "offload: s3_url is missing"),
+        ({"s3_url": "captures/x"}, "s3_url can't be 'captures/x'"),
+        ({"s3_url": "https://captures.s3.amazonaws.com/x"}, "s3_url can't be"),
+        ({"s3_url": "s3://captures/a b"}, "s3_url can't be"),
+        ({"s3_endpoint": "s3.example"}, "s3_endpoint can't be 's3.example'"),
+        ({"s3_host": "a/b"}, "s3_host can't be 'a/b'"),
+        ({"s3_storage_class": "cheap"}, "s3_storage_class can't be 'cheap'"),
+        ({"s3_kms_key": "a key"}, "s3_kms_key can't be 'a key'"),
+        ({"s3_bytes_per_s": 100}, "s3_bytes_per_s is 100"),
+        ({"s3_bytes_per_s": -1}, "s3_bytes_per_s is -1"),
+        ({"s3_keep_local_bytes": -1}, "s3_keep_local_bytes is -1"),
         ({"redact_headers": ("cookie:",)}, "redact_headers: 'cookie:'"),
         ({"redact_headers": ("",)}, "redact_headers: ''"),
         ({"body_bytes": 100_000, "bufsize": 131072}, "body_bytes is 100000, bufsize 131072"),
