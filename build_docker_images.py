@@ -29,9 +29,9 @@ Example:
       --shadow-image haproxy-shadow \\
       --shadow-nodes host.docker.internal:9202 host.docker.internal:9203 \\
       --internal-port 9200
-  ./build_docker_images.py --traffic-gen-image traffic-gen
   docker run -d -p 80:9200 --add-host host.docker.internal:host-gateway haproxy-primary
   docker run -d -p 81:9200 --add-host host.docker.internal:host-gateway haproxy-shadow
+  ./build_docker_images.py --traffic-gen-image traffic-gen
 \b
 Exit codes: 0 done, 2 input that can't be used, 3 no Docker engine, 4 a build failed, 130 interrupted.
 """

@@ -8,6 +8,10 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ import pytest
 from traffic_gen.benchmark import command, parameters
 from traffic_gen.corpora.files import corpus_files, write_corpus
 from traffic_gen.errors import TrafficError
-from traffic_gen.official import UnreachableError, branches, corpora_urls, unpack
+from traffic_gen.official import UnreachableError, branches, corpora_urls, fetch, unpack
 from traffic_gen.outcome import Outcome, judge, summary
 from traffic_gen.processes import descendants
 from traffic_gen.settings import WORKLOADS, Settings, read_settings
@@ -259,3 +263,64 @@ def test_an_archive_of_workloads_is_unpacked_where_it_may(tmp_path: Path) -> Non
 def test_what_is_no_archive_of_the_workloads_is_refused(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(UnreachableError):
         unpack(content, ["nested"], tmp_path)
+
+
+@contextmanager
+def serving(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
+    """A web server with these files; its address, and the requests that it got."""
+    requests: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            requests.append(f"{self.command} {self.path}")
+            content = files.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content or b"")
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *words: object) -> None:
+            """Nothing on stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", requests
+        server.shutdown()
+        thread.join()
+
+
+ELASTICSEARCH = Target("elasticsearch", "7.10.2")
+
+
+def test_official_workloads_are_those_of_the_first_branch_that_there_is(tmp_path: Path) -> None:
+    files: dict[str, bytes] = {}
+    with serving(files) as (url, requests):
+        workload = json.dumps({"base-url": f"{url}/corpora"})
+        files["/archive/refs/heads/1.tar.gz"] = archive({"w-1/nested/workload.json": workload})
+        assert fetch(url, ELASTICSEARCH, ["nested"], tmp_path) == "1"
+    assert (tmp_path / "nested/workload.json").read_text() == workload
+    assert requests == [
+        "GET /archive/refs/heads/7.tar.gz",
+        "GET /archive/refs/heads/1.tar.gz",
+        "HEAD /corpora",
+    ]
+
+
+def test_workloads_whose_documents_are_out_of_reach_are_not_used(tmp_path: Path) -> None:
+    workload = json.dumps({"base-url": "http://127.0.0.1:9/corpora"})
+    files = {"/archive/refs/heads/7.tar.gz": archive({"w-7/nested/workload.json": workload})}
+    with serving(files) as (url, _), pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9/corpora"):
+        fetch(url, ELASTICSEARCH, ["nested"], tmp_path)
+
+
+def test_no_branch_that_fits(tmp_path: Path) -> None:
+    with serving({}) as (url, _), pytest.raises(UnreachableError, match="none of the branches 7, 1, main"):
+        fetch(url, ELASTICSEARCH, ["nested"], tmp_path)
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError, match="refused"):
+        fetch("http://127.0.0.1:9", ELASTICSEARCH, ["nested"], tmp_path)
