@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -57,7 +58,7 @@ def header(entry: Entry, name: str) -> str:
 
 
 def path_of(entry: Entry) -> str:
-    return str(entry["request"]["url"]).partition("?")[0]
+    return urlsplit(str(entry["request"]["url"])).path
 
 
 def searches(workload: str) -> int:
@@ -114,7 +115,7 @@ def test_all_four_are_captured_on_both_sides_without_an_error(
 
     # Counted by what was to be sent, not by what was logged.
     found = Counter(
-        path.split("/")[1] for path in map(path_of, primary.values()) if path.endswith("/_search")
+        unquote(path.split("/")[1]) for path in map(path_of, primary.values()) if path.endswith("/_search")
     )
     indices = {"geonames": "geonames", "http_logs": "logs-*", "nested": "sonested", "nyc_taxis": "nyc_taxis"}
     assert {name: found[index] for name, index in indices.items()} == {n: searches(n) for n in WORKLOADS}
