@@ -1,5 +1,6 @@
 # make test     everything that CI checks; a Docker engine is started for it where none answers (Debian/Ubuntu, as root)
 # make demo     two real clusters with the mirror between them; DEMO="--nodes 1" gives options (./demo_haproxy.py -h)
+# make traffic  OpenSearch Benchmark's workloads against the demo that runs; TRAFFIC="WORKLOADS=nested" gives settings (README)
 # make check    what needs no Docker: format, lint, types, unit tests
 # make fidelity the fidelity suite alone, with its matrix: what reaches client, nodes and logs of every kind of request
 # make format   lets the formatter and the linter change the files
@@ -8,7 +9,7 @@
 
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check static format fidelity bench clean
+.PHONY: demo traffic test check static format fidelity bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,6 +22,9 @@ test: static
 
 demo: $(RUNNABLE)
 	@exec $(BIN)/python -m capture.local_engine run -- $(BIN)/python demo_haproxy.py $(DEMO)
+
+traffic: $(RUNNABLE)
+	@exec $(BIN)/python -m capture.demo.traffic $(TRAFFIC)
 
 check: static
 	$(BIN)/python -m pytest tests/unit

@@ -15,6 +15,7 @@ from capture.console import Console, Verbosity
 from capture.errors import ExitCode, bad_input
 from capture.images import build_images
 from capture.settings import WORKSPACE, BuildSettings
+from capture.traffic_gen_image import build_traffic_gen_image, check_traffic_gen_image
 from capture.versions import BASE_IMAGE
 from haproxy_config.nodes import Node, NodeError, parse_node
 from haproxy_config.settings import CAPTURE_RESPONSES, MIRROR_AGENTS
@@ -30,12 +31,16 @@ Example:
       --internal-port 9200
   docker run -d -p 80:9200 --add-host host.docker.internal:host-gateway haproxy-primary
   docker run -d -p 81:9200 --add-host host.docker.internal:host-gateway haproxy-shadow
+  ./build_docker_images.py --traffic-gen-image traffic-gen
 \b
 Exit codes: 0 done, 2 input that can't be used, 3 no Docker engine, 4 a build failed, 130 interrupted.
 """
 
 _CONTEXT = {**CONTEXT, "auto_envvar_prefix": "CAPTURE_BUILD"}
 
+
+# Options that say that proxies are to be built.
+_OF_PROXIES = ("primary_nodes", "shadow_haproxy", "shadow_image", "shadow_nodes")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -100,12 +105,14 @@ def _several_nodes(flag: str, text: str, default: str) -> Callable[[_Function], 
 @click.option("--cloudwatch-agent", default="auto", show_envvar=True, metavar="auto|official|none|URL|FILE",
               help="Amazon's CloudWatch Agent, a .deb; auto: the official one when AWS credentials are exported. "
                    "#sha256=HEX behind URL or FILE is checked, else a URL's signature is.")  # fmt: skip
+@click.option("--traffic-gen-image", show_envvar=True, show_default="none: not built", metavar="NAME[:TAG]",
+              help="Name of the image of the traffic generator; without --primary-nodes and --shadow-..., only this is built.")  # fmt: skip
 @click.option(
     "--dry-run", is_flag=True, show_envvar=True, help="Render the files into the workspace, build nothing."
 )
 @click.option("-q", "--quiet", is_flag=True, show_envvar=True, help="No progress on stderr.")
 @click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="The builds' whole output on stderr.")
-def main(*, dry_run: bool, quiet: bool, verbose: bool, **values: Any) -> None:
+def main(*, traffic_gen_image: str | None, dry_run: bool, quiet: bool, verbose: bool, **values: Any) -> None:
     """Build the Docker images of the capture proxies.
 
     The HAProxy of the primary image serves the primary cluster's nodes, captures every request and its answer, and
@@ -115,7 +122,19 @@ def main(*, dry_run: bool, quiet: bool, verbose: bool, **values: Any) -> None:
     Options marked "..." take several values, and may be repeated.
     """
     verbosity = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
-    build_images(BuildSettings(**values), console=Console(verbosity), render_only=dry_run)
+    console = Console(verbosity)
+    settings = None
+    if traffic_gen_image is None or any(values[name] for name in _OF_PROXIES):
+        settings = BuildSettings(**values)
+    if traffic_gen_image is not None:
+        others = (
+            () if settings is None else (settings.primary_image, settings.shadow_image, settings.base_image)
+        )
+        check_traffic_gen_image(traffic_gen_image, [name for name in others if name is not None])
+    if settings is not None:
+        build_images(settings, console=console, render_only=dry_run)
+    if traffic_gen_image is not None and not dry_run:
+        build_traffic_gen_image(traffic_gen_image, console=console)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

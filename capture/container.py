@@ -1,11 +1,12 @@
 """A container that was started through `capture.engine`."""
 
+import codecs
 import contextlib
 import io
 import socket
 import tarfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,6 +170,12 @@ class Container:
         """What its processes wrote to stdout and stderr."""
         output: bytes = self._container.logs()
         return output.decode(errors="replace")
+
+    def follow(self) -> Iterator[str]:
+        """The same as it is written, until the container's end."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        for chunk in self._container.logs(stream=True, follow=True):
+            yield decoder.decode(chunk)
 
     def report(self) -> ContainerReport:
         """What it came to; of one that somebody removed too."""

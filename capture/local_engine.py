@@ -23,7 +23,8 @@ from capture.subcommand import run_subcommand, terminating
 ENDS_WITH_COMMAND = "CAPTURE_ENGINE_ENDS"
 """Variable that tells a command that the engine is stopped after it, with all that it leaves there."""
 
-_FOLDER = "~/.cache/cluster-traffic-capture/engine"
+FOLDER = "~/.cache/cluster-traffic-capture/engine"
+"""Where the engine's files are unless ``CAPTURE_ENGINE_DIR`` names another place."""
 
 
 class LocalEngine:
@@ -138,7 +139,7 @@ _folder = click.option(
     "--folder",
     envvar="CAPTURE_ENGINE_DIR",
     show_envvar=True,
-    default=_FOLDER,
+    default=FOLDER,
     metavar="DIR",
     help="Where the engine's files and images are; kept between runs.",
 )

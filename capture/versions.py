@@ -9,6 +9,9 @@ _DATA = tomllib.loads((Path(__file__).parent / "versions.toml").read_text())
 BASE_IMAGE: str = _DATA["base_image"]
 """What the images are built on unless the user names another."""
 
+TRAFFIC_GEN_BASE_IMAGE: str = _DATA["traffic_gen_base_image"]
+"""What the traffic generator's image is built on."""
+
 HAPROXY: Mapping[str, str] = _DATA["haproxy"]
 """Debian release (suite) -> its HAProxy; the releases that a base image can be bootstrapped for."""
 

@@ -11,8 +11,8 @@ from tests.e2e.pair import Pair
 from tests.integration.rig import Entry, entries_by_case, poll, status_of
 
 _LOGGED_S = 20
-# What may not have happened, to any request of any test.
-_LOSSES = (
+# What may not have happened, to any request of any test (for `test_traffic_gen` too).
+LOSSES = (
     "mirror_failed",
     "mirror_dropped",
     "not_mirrored_truncated",
@@ -93,9 +93,9 @@ class Traffic:
         by_id = {entry["_id"]: entry for entry in shadow}
         assert sorted(by_id) == sorted(entry["_id"] for entry in primary)
         for entry in primary:
-            assert _request_of(by_id[entry["_id"]]) == _request_of(entry)
+            assert request_of(by_id[entry["_id"]]) == request_of(entry)
         status = status_of(self._pair.primary_proxy)
-        assert {name: status[name] for name in _LOSSES} == dict.fromkeys(_LOSSES, 0)
+        assert {name: status[name] for name in LOSSES} == dict.fromkeys(LOSSES, 0)
         return [Logged(entry, by_id[entry["_id"]]) for entry in primary]
 
     def _primary_entries(self) -> list[Entry] | None:
@@ -131,7 +131,7 @@ def _sent_of(entry: Entry) -> Sent:
     )
 
 
-def _request_of(entry: Entry) -> dict[str, Any]:
+def request_of(entry: Entry) -> dict[str, Any]:
     """What must be the same in both logs."""
     request = entry["request"]
     return {name: request.get(name) for name in ("method", "url", "headers", "postData", "bodySize")}

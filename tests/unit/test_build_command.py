@@ -231,3 +231,29 @@ def test_the_example_in_the_help_can_be_run(workspace: Path) -> None:
     result = invoke(workspace, text.replace("\\\n", " "))
     assert result.exit_code == 0
     assert nodes(workspace) == ["host.docker.internal:9200", "host.docker.internal:9201"]
+
+
+def test_the_traffic_generator_alone_needs_no_nodes(workspace: Path) -> None:
+    result = invoke(workspace, "--traffic-gen-image traffic-gen")
+    assert (result.exit_code, result.output) == (0, "")
+    assert not workspace.exists()
+
+
+def test_the_traffic_generator_beside_the_proxies(workspace: Path) -> None:
+    result = invoke(workspace, f"{PRIMARY} --traffic-gen-image traffic-gen")
+    assert result.stdout.splitlines()[0] == f"Copying Docker-related files to: {workspace}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--traffic-gen-image Traffic", "'Traffic' is not a valid image name"),
+        ("--traffic-gen-image debian:bookworm-slim", "is another image of this build"),
+        (f"{PRIMARY} --traffic-gen-image haproxy-primary:latest", "is another image of this build"),
+        ("--traffic-gen-image t --shadow-image s", "no primary node is given"),
+    ],
+)
+def test_a_traffic_generator_that_cannot_be(workspace: Path, arguments: str, message: str) -> None:
+    result = invoke(workspace, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
