@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from capture.demo.plan import make_plan
+from capture.demo.settings import DemoSettings
 from capture.engine import Engine
+from capture.settings import WORKSPACE
 from capture.workspace import REPOSITORY
 from tests.e2e.demo_process import RETURN, DemoProcess, free_offset
 from tests.integration.aws_service import KEY_ID, REGION, AwsService
@@ -28,8 +32,18 @@ def service() -> Iterator[AwsService]:
         yield service
 
 
+@pytest.fixture
+def offset(docker_engine: Engine) -> Iterator[int]:
+    """A port offset; in the end no image and no folder of its demo is left."""
+    offset = free_offset()
+    yield offset
+    for side in make_plan(DemoSettings(port_offset=offset)).sides:
+        docker_engine.remove_image(side.proxy)
+    shutil.rmtree(f"{WORKSPACE}-{offset}", ignore_errors=True)
+
+
 def test_a_demo_offloads_and_takes_new_credentials(
-    docker_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: AwsService
+    docker_engine: Engine, offset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: AwsService
 ) -> None:
     exported = {
         "AWS_ACCESS_KEY_ID": WRONG_KEY_ID,
@@ -41,7 +55,6 @@ def test_a_demo_offloads_and_takes_new_credentials(
     }
     for name, value in exported.items():
         monkeypatch.setenv(name, value)
-    offset = free_offset()
     demo = DemoProcess("--nodes", "1", "--heap", "256m", "--port-offset", str(offset))
     try:
         demo.await_line("Press RETURN")
