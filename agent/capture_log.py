@@ -306,6 +306,9 @@ class CaptureLog:
         fits: list[bool] = []
 
         def append() -> None:
+            # Beginning takes its time too, and there may be many: short lines wait behind them.
+            if not self._is_time():
+                raise AbandonedError
             fits.append(
                 self._file.append_by(
                     lambda file, room: self._long_writer.write(line, file, room, self._is_time)

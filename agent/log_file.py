@@ -54,6 +54,8 @@ class LogFile:
                 raise
             self._file, self.size, self._torn = file, size, False
         elif self._torn:
+            # Somebody may have emptied the file meanwhile: it must not be made longer.
+            self.size = min(self.size, os.fstat(self._file).st_size)
             os.ftruncate(self._file, self.size)
             self._torn = False
         else:

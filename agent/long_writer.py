@@ -11,6 +11,7 @@ import select
 import socket
 import subprocess
 import sys
+import time
 
 from agent import framed_socket
 from agent.long_line import AbandonedError, GoOn, LongLine, PartsWriter
@@ -20,6 +21,9 @@ _LOG = logging.getLogger(__name__)
 
 # How often it is looked whether there is time for more.
 _LOOK_S = 0.2
+
+# Looking a body through before its first byte is written, with no core to be had, is a matter of seconds. A pipe (in tests) has no size.
+_STILL_S = 60.0
 
 _CLOSE_S = 1.0
 
@@ -58,10 +62,15 @@ class ProcessWriter:
             _LOG.error("long lines are written by the agent itself: %s", error)
             ours.close()
             return
+        # One that takes no order, or stops in the middle of an answer, stands still too.
+        ours.settimeout(_STILL_S)
         self._orders = ours
 
     def write(self, line: LongLine, file: int, room: int | None, go_on: GoOn) -> int:
-        """See `agent.long_line.LongWriter`; `ConnectionError`, an OSError, when the process has ended: this line's next try is made here."""
+        """See `agent.long_line.LongWriter`.
+
+        `ConnectionError` or `TimeoutError`, which are OSErrors, when the process has ended or stands still: this line's next try is made here.
+        """
         transaction = line.transaction
         order = None if transaction is None or self._has_died else encode_order(transaction, room)
         self._has_died = False
@@ -73,13 +82,10 @@ class ProcessWriter:
             return self._here.write(line, file, room, go_on)
         try:
             outcome = _ordered(self._orders, order, file, go_on)
-        except AbandonedError:
-            # It must write nothing behind what is going to be taken back.
+        except BaseException as error:
+            # Whatever it is: the process must write nothing behind what is going to be taken back, nor answer the next order with this one's outcome.
             self._kill()
-            raise
-        except OSError:
-            self._kill()
-            self._has_died = True
+            self._has_died = isinstance(error, OSError)
             raise
         return read_outcome(outcome)
 
@@ -105,7 +111,17 @@ class ProcessWriter:
 
 def _ordered(orders: socket.socket, order: Order, file: int, go_on: GoOn) -> bytes:
     framed_socket.send(orders, order.message, [file, *order.areas.descriptors])
-    while not select.select([orders], [], [], _LOOK_S)[0]:
+    # Not select(2), which takes no descriptor above 1023.
+    answer = select.poll()
+    answer.register(orders, select.POLLIN)
+    size, still_since_s = -1, time.monotonic()
+    while not answer.poll(_LOOK_S * 1000):
         if not go_on():
             raise AbandonedError
+        now_s = time.monotonic()
+        if (size_now := os.fstat(file).st_size) != size:
+            size, still_since_s = size_now, now_s
+        elif now_s - still_since_s > _STILL_S:
+            _LOG.error("the process for long lines has written nothing for %g s: it is ended", _STILL_S)
+            raise TimeoutError("the process for long lines stands still")
     return framed_socket.receive(orders)[0]

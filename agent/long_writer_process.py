@@ -40,7 +40,11 @@ def main() -> None:
 def _write(entries: EntryWriter, message: bytes, descriptors: list[int]) -> Outcome:
     file, memory, *spool = descriptors
     try:
+        # Chunked bodies are read for the first time here.
         transaction, room = decode_order(message, Areas(memory, spool[0] if spool else None))
+    except OSError as error:
+        return Outcome("unreadable", text=str(error))
+    try:
         parts = readable(entries.long_line(transaction))
         return Outcome("written", write_parts(parts, file, room, lambda: True))
     except FullError:

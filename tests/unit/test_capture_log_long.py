@@ -244,6 +244,22 @@ def test_a_half_written_line_is_taken_back_and_written_again(
     assert "is written again" in caplog.text
 
 
+def test_what_is_taken_back_of_an_emptied_file_leaves_no_gap(log: CaptureLog, path: Path) -> None:
+    def fail(number: int) -> None:
+        if number == 1:
+            os.truncate(path, 0)
+            raise OSError(errno.EIO, "Input/output error")
+
+    log.append([line(0)])
+    settle(log, 1)
+    one = PartsLine(b"first", b"second\n")
+    one.before_part = fail
+    log.append_long(one)
+    log.append([line(1)])
+    settle(log, 3)
+    assert path.read_bytes() == b"short second\n" + line(1)
+
+
 def test_a_body_that_cant_be_read_leaves_the_short_line(
     log: CaptureLog, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -312,6 +328,7 @@ def test_closing_leaves_no_half_line(path: Path, caplog: pytest.LogCaptureFixtur
     until(lambda: not log._thread.is_alive(), "the thread's end")
     assert path.read_bytes() == line(0) + line(3)
     assert (log.written, log.dropped, one.ends, next_one.ends) == (2, 2, 1, 1)
+    assert next_one.readings == 0, "it was begun though there was no time"
 
 
 def test_closing_writes_what_there_is_time_for(path: Path) -> None:

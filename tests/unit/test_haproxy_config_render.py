@@ -35,6 +35,17 @@ def test_golden_files(variant: str) -> None:
     )
 
 
+def test_many_parts_of_paths_are_no_line_of_more_words_than_haproxy_takes() -> None:
+    parts = tuple(f"/_part{number}" for number in range(120))
+    config = render_files(dataclasses.replace(PRIMARY, whole_answers=parts))["haproxy.cfg"]
+    lines = [
+        line.split() for line in config.splitlines() if line.split()[1:3] == ["whole_answer", "path_sub"]
+    ]
+    assert [part for line in lines for part in line[3:]] == list(parts)
+    # Its bound (MAX_LINE_ARGS).
+    assert max(map(len, lines)) <= 64
+
+
 def test_there_is_no_other_golden_folder() -> None:
     assert {folder.name for folder in GOLDEN.iterdir()} == set(VARIANTS)
 

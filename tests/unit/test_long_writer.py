@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import long_writer
 from agent.copied_body import CopiedBody
 from agent.line_maker import LongBodiesLine
 from agent.long_line import AbandonedError, FullError, UnreadableError
@@ -157,6 +159,61 @@ def test_a_copy_that_cannot_be_read_is_told(writer: ProcessWriter, areas: Areas,
     with pytest.raises(UnreadableError, match="the memory ends at 5000"):
         writer.write(long_line(request), file, None, always)
     assert writer.write(long_line(body(areas)), file, None, always) > 0
+
+
+def test_a_chunked_copy_that_cannot_be_read_is_told(writer: ProcessWriter, areas: Areas, file: int) -> None:
+    request = body(areas, chunked(BODY, [1000, 70_000], b"", ()), is_chunked=True)
+    os.ftruncate(areas.memory, 5000)
+    with pytest.raises(UnreadableError, match="the memory ends at 5000"):
+        writer.write(long_line(request), file, None, always)
+
+
+def test_descriptors_beyond_those_of_select(areas: Areas, file: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    others = [os.dup(file) for _ in range(1100)]
+    writer = ProcessWriter(ARGUMENTS)
+    line = long_line(body(areas))
+    writer.write(line, file, None, always)
+    writer.close()
+    for other in others:
+        os.close(other)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert written(file) == b"".join(line.parts())
+
+
+def test_a_process_that_stands_still_is_ended(
+    areas: Areas, file: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_writer, "_STILL_S", 0.5)
+    writer = ProcessWriter(ARGUMENTS)
+    writer.start()
+    line = long_line(body(areas))
+    writer.write(line, file, None, always)
+    (child,) = children(os.getpid())
+    os.kill(child, signal.SIGSTOP)
+    before = len(written(file))
+    with pytest.raises(TimeoutError):
+        writer.write(line, file, None, always)
+    assert children(os.getpid()) == []
+    assert len(written(file)) == before
+    writer.write(line, file, None, always)
+    assert written(file) == b"".join(line.parts()) * 2
+    writer.close()
+
+
+def test_whatever_goes_wrong_the_process_writes_nothing_more(
+    writer: ProcessWriter, areas: Areas, file: int
+) -> None:
+    def fail() -> bool:
+        raise ZeroDivisionError
+
+    reading, writing = os.pipe()
+    with pytest.raises(ZeroDivisionError):
+        writer.write(long_line(body(areas)), writing, None, fail)
+    assert children(os.getpid()) == []
+    os.close(writing)
+    os.close(reading)
 
 
 def test_a_body_that_is_elsewhere_is_written_here(writer: ProcessWriter, file: int) -> None:
