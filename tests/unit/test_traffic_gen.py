@@ -253,10 +253,15 @@ def test_an_archive_of_workloads_is_unpacked_where_it_may(tmp_path: Path) -> Non
         "workloads-7/nested/workload.json": json.dumps({"base-url": url}),
         "workloads-7/nested/../../outside": "no",
         "workloads-7/pmc/workload.json": "{}",
+        "workloads-7/common_operations/workload_setup.json": "{}",
     }
     unpack(archive(content), ["nested"], tmp_path / "inner")
     assert corpora_urls(tmp_path / "inner/nested") == {url}
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["inner", "nested", "workload.json"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
+        # The test procedures of the workloads collect from there.
+        "inner/common_operations/workload_setup.json",
+        "inner/nested/workload.json",
+    ]
 
 
 @pytest.mark.parametrize("content", [b"<html>", archive({"w/pmc/workload.json": "{}"})])
