@@ -55,6 +55,9 @@ class Client:
             # HTTP_PROXY and the like are for other machines.
             trust_env=False,
         )
+        # aiohttp sends a GET, PUT or DELETE again when a connection that was used before breaks, and tells nobody: an error would not be
+        # counted and its request be sent twice. There is no public switch (3.14, a pinned version; a test watches it).
+        self._session._retry_connection = False  # noqa: SLF001
 
     async def __aenter__(self) -> Self:
         return self
