@@ -59,3 +59,13 @@ def test_a_request_whose_connection_breaks_is_counted_and_not_repeated(method: s
     node = Node(drops=2)
     talk(node, conversation)
     assert node.requests == ["GET /first", f"{method} /second"]
+
+
+def test_a_request_may_have_longer_than_the_others() -> None:
+    async def conversation(client: Client) -> None:
+        with pytest.raises(NoAnswerError) as raised:
+            await client.send(Request("GET", "/"))
+        assert raised.value.kind == "time-out"
+        assert (await client.send(Request("GET", "/"), timeout_s=_END_S)).status == 200
+
+    talk(Node(takes_s=0.3), conversation, timeout_s=0.05)
