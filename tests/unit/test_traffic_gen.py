@@ -62,6 +62,8 @@ def test_settings_of_the_environment() -> None:
         ("TARGET_HOSTS", "a:0", "'a:0' is not HOST:PORT"),
         ("TARGET_HOSTS", "a:65536", "'a:65536' is not HOST:PORT"),
         ("TARGET_HOSTS", "https://a:1 b:1", "some are https"),
+        ("TARGET_HOSTS", ",", "there is none in ','"),
+        ("WORKLOADS", " , ", "there is none in ','"),
         ("WORKLOADS", "geonames geoname", "there is no 'geoname'"),
         ("WORKLOADS", "nested nested", "given twice"),
         ("WORKLOAD_SOURCE", "builtin", "there is no 'builtin'"),
