@@ -135,13 +135,16 @@ class Container:
         """Wait for its end, and return its exit code.
 
         Raises:
-            UserError: it did not end within ``timeout_s``.
+            UserError: it did not end within ``timeout_s``, or somebody removed it.
         """
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if self.state() in ("exited", "dead"):
-                return int(self._container.attrs["State"]["ExitCode"])
-            time.sleep(_POLL_S)
+        try:
+            while time.monotonic() < deadline:
+                if self.state() in ("exited", "dead"):
+                    return int(self._container.attrs["State"]["ExitCode"])
+                time.sleep(_POLL_S)
+        except docker.errors.NotFound as error:
+            raise self._failure("its end was awaited") from error
         raise self._failure(f"it did not end within {timeout_s:g} s")
 
     def exec(self, *command: str, user: str | None = None) -> Executed:

@@ -13,6 +13,8 @@ from traffic.settings import TrafficSettings
 _BULK_DOCUMENTS = 1000
 # Every shard has a copy that can be searched: one that is still recovering may answer 503.
 _READY_S = 60
+# So much longer than the cluster waits for that, the client does.
+_GRACE_S = 10
 
 
 class Index:
@@ -114,7 +116,8 @@ class Index:
     async def _wait_until_ready(self) -> None:
         path = f"/_cluster/health{self._path()}?wait_for_no_initializing_shards=true&timeout={_READY_S}s"
         # 408: it goes on all the same, the errors will tell.
-        await self._expect("wait for the index", Request("GET", path), 408)
+        timeout_s = max(self._settings.timeout_s, _READY_S + _GRACE_S)
+        await self._expect("wait for the index", Request("GET", path), 408, timeout_s=timeout_s)
 
     async def _count(self) -> int:
         await self._expect("refresh the index", Request("POST", f"{self._path()}/_refresh"))
@@ -134,10 +137,12 @@ class Index:
             if _object(answer).get("errors"):
                 raise _refused("index documents", answer)
 
-    async def _expect(self, what: str, request: Request, *also: int) -> Answer:
+    async def _expect(
+        self, what: str, request: Request, *also: int, timeout_s: float | None = None
+    ) -> Answer:
         """The answer, if its status is 200 or one of ``also``."""
         try:
-            answer = await self._client.send(request)
+            answer = await self._client.send(request, timeout_s=timeout_s)
         except NoAnswerError as problem:
             raise UserError(
                 f"can't {what} at {self._settings.target} ({problem.kind}: {problem})",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from traffic_gen.aside import aside
 from traffic_gen.benchmark import place_built_in, run
 from traffic_gen.errors import BY_SIGNAL, FAILED, TrafficError
 from traffic_gen.official import UnreachableError, fetch
@@ -28,7 +29,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, home: Path) -> int:
-    target, *_ = [ask(host) for host in settings.target_hosts]
+    target, *_ = aside(lambda: [ask(host) for host in settings.target_hosts])
     print(f"Target: {target} at {', '.join(settings.target_hosts)}", flush=True)
     directory = home / "workloads"
     official = _fetch_official(settings, target, directory)
@@ -54,7 +55,7 @@ def _fetch_official(settings: Settings, target: Target, directory: Path) -> bool
         print("Workloads: the built-in ones", flush=True)
         return False
     try:
-        branch = fetch(settings.official_url, target, settings.workloads, directory)
+        branch = aside(lambda: fetch(settings.official_url, target, settings.workloads, directory))
     except UnreachableError as error:
         if settings.workload_source == "official":
             raise TrafficError(

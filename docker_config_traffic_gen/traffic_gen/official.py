@@ -15,6 +15,8 @@ from traffic_gen.target import Target
 
 _CONNECT_S = 5
 _MOST_BYTES = 200 << 20
+# A folder beside the workloads that their test procedures collect parts of themselves from.
+_SHARED = "common_operations"
 
 
 class UnreachableError(Exception):
@@ -48,7 +50,7 @@ def fetch(url: str, target: Target, workloads: Sequence[str], directory: Path) -
 
 
 def unpack(archive: bytes, workloads: Sequence[str], directory: Path) -> None:
-    """Unpack the folders ``workloads`` of ``archive``, whose one top folder is left out.
+    """Unpack the folders ``workloads`` of ``archive``, and what they share; its one top folder is left out.
 
     Raises:
         UnreachableError: one is missing, or it is no archive.
@@ -59,7 +61,7 @@ def unpack(archive: bytes, workloads: Sequence[str], directory: Path) -> None:
                 _, *inner = PurePosixPath(member.name).parts
                 if (
                     inner
-                    and inner[0] in workloads
+                    and inner[0] in (*workloads, _SHARED)
                     and ".." not in inner
                     and (content := tar.extractfile(member))
                 ):

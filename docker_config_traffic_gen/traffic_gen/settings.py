@@ -72,26 +72,31 @@ def _bad(message: str, hint: str) -> TrafficError:
     return TrafficError(message, hint=hint, exit_code=BAD_INPUT)
 
 
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
+def _words(name: str, text: str, hint: str) -> list[str]:
+    words = text.replace(",", " ").split()
+    if not words:
+        raise _bad(f"{name}: there is none in '{text}'", hint)
+    return words
 
 
 def _hosts(name: str, text: str) -> tuple[str, ...]:
-    for host in _words(text):
+    example = f"for example {name}=host.docker.internal:80"
+    hosts = tuple(_words(name, text, example))
+    for host in hosts:
         match = _HOST.fullmatch(host)
         if match is None or not 0 < int(match[1]) < 65536:
-            raise _bad(f"{name}: '{host}' is not HOST:PORT", f"for example {name}=host.docker.internal:80")
-    hosts = tuple(_words(text))
+            raise _bad(f"{name}: '{host}' is not HOST:PORT", example)
     if len({host.startswith("https://") for host in hosts}) > 1:
         raise _bad(f"{name}: some are https and some are not", "all of one kind")
     return hosts
 
 
 def _workloads(name: str, text: str) -> tuple[str, ...]:
-    chosen = _words(text)
+    known = f"some of: {' '.join(WORKLOADS)}"
+    chosen = _words(name, text, known)
     for workload in chosen:
         if workload not in WORKLOADS:
-            raise _bad(f"{name}: there is no '{workload}'", f"some of: {' '.join(WORKLOADS)}")
+            raise _bad(f"{name}: there is no '{workload}'", known)
         if chosen.count(workload) > 1:
             raise _bad(f"{name}: '{workload}' is given twice", "name each once")
     return tuple(chosen)

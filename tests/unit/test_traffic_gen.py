@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,6 +63,8 @@ def test_settings_of_the_environment() -> None:
         ("TARGET_HOSTS", "a:0", "'a:0' is not HOST:PORT"),
         ("TARGET_HOSTS", "a:65536", "'a:65536' is not HOST:PORT"),
         ("TARGET_HOSTS", "https://a:1 b:1", "some are https"),
+        ("TARGET_HOSTS", ",", "there is none in ','"),
+        ("WORKLOADS", " , ", "there is none in ','"),
         ("WORKLOADS", "geonames geoname", "there is no 'geoname'"),
         ("WORKLOADS", "nested nested", "given twice"),
         ("WORKLOAD_SOURCE", "builtin", "there is no 'builtin'"),
@@ -253,10 +256,15 @@ def test_an_archive_of_workloads_is_unpacked_where_it_may(tmp_path: Path) -> Non
         "workloads-7/nested/workload.json": json.dumps({"base-url": url}),
         "workloads-7/nested/../../outside": "no",
         "workloads-7/pmc/workload.json": "{}",
+        "workloads-7/common_operations/workload_setup.json": "{}",
     }
     unpack(archive(content), ["nested"], tmp_path / "inner")
     assert corpora_urls(tmp_path / "inner/nested") == {url}
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["inner", "nested", "workload.json"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
+        # The test procedures of the workloads collect from there.
+        "inner/common_operations/workload_setup.json",
+        "inner/nested/workload.json",
+    ]
 
 
 @pytest.mark.parametrize("content", [b"<html>", archive({"w/pmc/workload.json": "{}"})])
@@ -287,9 +295,11 @@ def serving(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", requests
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", requests
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 ELASTICSEARCH = Target("elasticsearch", "7.10.2")
@@ -324,3 +334,47 @@ def test_no_branch_that_fits(tmp_path: Path) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="refused"):
         fetch("http://127.0.0.1:9", ELASTICSEARCH, ["nested"], tmp_path)
+
+
+# The resolver's waiting is C code that goes on after a signal; so is that for a mutex which nobody gives back.
+RESOLVING = """
+import ctypes, runpy, socket
+real = socket.getaddrinfo
+def getaddrinfo(host, *rest, **options):
+    if not str(host).endswith(".invalid"):
+        return real(host, *rest, **options)
+    mutex, libc = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+    libc.pthread_mutex_lock(mutex)
+    print("resolving", flush=True)
+    libc.pthread_mutex_lock(mutex)
+socket.getaddrinfo = getaddrinfo
+runpy.run_module("traffic_gen", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("unresolved", ["OFFICIAL_URL", "TARGET_HOSTS"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_name_that_is_being_resolved_holds_up_no_signal(
+    unresolved: str, number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    with serving({"/": b'{"version": {"number": "7.10.2"}}'}) as (url, _):
+        settings = {"OFFICIAL_URL": url, "TARGET_HOSTS": url, unresolved: "http://name.invalid:80"}
+        with subprocess.Popen(
+            [sys.executable, "-c", RESOLVING],
+            env={"PYTHONPATH": str(FOLDER), "HOME": str(tmp_path), "PATH": os.environ["PATH"], **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            try:
+                while process.stdout.readline() not in ("resolving\n", ""):
+                    pass
+                # Asleep in there, as its main thread's state says (proc(5)).
+                while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "R":
+                    time.sleep(0.01)
+                process.send_signal(number)
+                _, err = process.communicate(timeout=20)
+            finally:
+                process.kill()
+    assert (process.returncode, err) == (code, f"Interrupted by {number.name}: ended at once\n")

@@ -1,6 +1,7 @@
 """What is said of a load in the end, and while it runs."""
 
 import asyncio
+import dataclasses
 import io
 import itertools
 import json
@@ -104,6 +105,27 @@ def test_an_interruption_is_no_failure() -> None:
     assert (found.unsent, found.failed, found.kept) == (0, False, True)
     assert found.rate_reached == pytest.approx(60 / 5.9)
     assert list(report(found))[-1].endswith("60 ended, in 5.9 s (interrupted)")
+
+
+@pytest.mark.parametrize(
+    ("requests", "every_s", "arrivals", "kept"),
+    [
+        (30, 0.1, "constant", True),
+        (30, 0.11, "constant", False),
+        (30, 0.2, "constant", False),
+        # By chance there may be so few, but not so few.
+        (30, 0.11, "poisson", True),
+        (30, 0.2, "poisson", False),
+        (0, 0.1, "constant", True),
+    ],
+)
+def test_an_interrupted_load_kept_its_rate_when_it_did_until_then(
+    requests: int, every_s: float, arrivals: str, kept: bool
+) -> None:
+    settings = dataclasses.replace(SETTINGS, arrivals=arrivals)
+    found = results_of(settings, record_of(requests, every_s=every_s), cpu_s=1, signal=2)
+    assert found.kept is kept
+    assert any("the rate was not kept" in line for line in warnings(found)) is not kept
 
 
 def test_nothing_was_answered() -> None:
