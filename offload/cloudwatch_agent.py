@@ -28,6 +28,9 @@ _MEMORY = "192MiB"
 
 _TRANSLATION_S = 60
 
+# What the agent may take to end. Less than the supervisor gives this program (services/cloudwatch-agent/timeout-kill): nothing stays behind.
+_END_S = 2.0
+
 _STATE_FOLDER = re.compile(r'^(\s*file_state_folder = )".*"$', re.MULTILINE)
 
 
@@ -150,9 +153,11 @@ def _run(command: tuple[str, ...], runtime: Path) -> int:
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         agent.terminate()
+        signal.setitimer(signal.ITIMER_REAL, _END_S)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    signal.signal(signal.SIGALRM, lambda _number, _frame: agent.kill())
     _LOG.info("started")
     assert agent.stdout is not None
     for line in agent.stdout:
