@@ -91,15 +91,14 @@ def cloudwatch_package(
         console.detail("  the image is built without the CloudWatch Agent")
         return None
     if where not in _WORDS and not _is_url(where):
-        return _checked(Path(where), digest)
+        return _checked(Path(where), digest, Path(where).name)
     try:
         url = _official(architecture) if where in _WORDS else where
         console.progress(f"  getting the CloudWatch Agent: {url}")
-        package = _fetched(url, digest, _cache(environment))
+        return _fetched(url, digest, _cache(environment))
     except PackageError as error:
         console.progress(f"the CloudWatch Agent can't be had, the image is built without it: {error}")
         return None
-    return _checked(package, digest)
 
 
 def _parted(wanted: str) -> tuple[str, str]:
@@ -118,10 +117,10 @@ def _official(architecture: str) -> str:
         raise PackageError(f"there is none for {architecture}") from None
 
 
-def _checked(package: Path, digest: str) -> Path:
+def _checked(package: Path, digest: str, name: str) -> Path:
     if digest and (found := _sha256(package)) != digest:
         raise bad_input(
-            f"--cloudwatch-agent: '{package.name}' has the SHA-256 {found}",
+            f"--cloudwatch-agent: '{name}' has the SHA-256 {found}",
             "get the right file, or the right digest",
         )
     return package
@@ -136,13 +135,13 @@ def _fetched(url: str, digest: str, cache: Path) -> Path:
     """The package from ``url``, or as it was fetched before where that is still the same, or nobody answers."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        known = _known(cache, url)
-        if digest and known is not None and known[0].stem == digest:
+        known = _known(cache, url, digest)
+        if digest and known is not None:
             return known[0]
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             return _download(url, digest, cache, known, Path(folder))
     except requests.RequestException as error:
-        known = _known(cache, url)
+        known = _known(cache, url, digest)
         if known is not None:
             return known[0]
         raise PackageError(_in_short(error)) from error
@@ -158,20 +157,25 @@ def _download(url: str, digest: str, cache: Path, known: tuple[Path, str] | None
     with new.open("rb") as file:
         if file.read(len(_DEB)) != _DEB:
             raise PackageError(f"{url} is no Debian package")
-    if not digest:
+    # Nothing enters the cache unverified: a later use takes what is there.
+    if digest:
+        _checked(new, digest, url.rpartition("/")[2])
+    else:
         _verify(url, new, folder)
     package = cache / f"{_sha256(new)}.deb"
     new.replace(package)
-    _index(cache, url).write_text(json.dumps({"url": url, "file": package.name, "etag": tag}))
+    told = {"url": url, "file": package.name, "etag": tag, "signed": not digest}
+    _index(cache, url).write_text(json.dumps(told))
     return package
 
 
-def _known(cache: Path, url: str) -> tuple[Path, str] | None:
-    """What was fetched from there before, with its tag (RFC 9110 8.8.3)."""
+def _known(cache: Path, url: str, digest: str) -> tuple[Path, str] | None:
+    """What was fetched from there before, with its tag (RFC 9110 8.8.3), if it is of this digest; without one, if its signature was verified."""
     try:
         index = json.loads(_index(cache, url).read_text())
         package = cache / index["file"]
-        return (package, index["etag"]) if package.stem == _sha256(package) else None
+        wanted = package.stem == digest if digest else index["signed"] is True
+        return (package, index["etag"]) if wanted and package.stem == _sha256(package) else None
     except (OSError, ValueError, KeyError):
         return None
 

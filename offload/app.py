@@ -8,6 +8,7 @@ import selectors
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 from offload.settings import OffloadSettings
@@ -18,7 +19,11 @@ from service.settings_file import SettingsError
 _LOG = logging.getLogger(__name__)
 
 # A sink that failed is made anew after 1, 2, 4 ... 60 s.
+_FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
+
+# One that has run for so long works (again).
+_STEADY_S = 30.0
 
 # What a sink may take to end; then the process ends regardless.
 _END_S = 3.0
@@ -90,6 +95,7 @@ class _Kept:
         self._runtime = runtime
         self._trouble = Trouble(name)
         self._sink: Sink | None = None
+        self._running = False
         self._thread: threading.Thread | None = None
 
     def start(self, stop: threading.Event) -> None:
@@ -103,19 +109,31 @@ class _Kept:
             self._thread.join(timeout_s)
 
     def _run(self, stop: threading.Event) -> None:
-        pause_s = 1.0
+        pause_s = _FIRST_PAUSE_S
         while not stop.is_set():
+            began = time.monotonic()
+            steady = threading.Timer(_STEADY_S, self._trouble.over)
+            steady.daemon = True
+            steady.start()
             try:
                 self._sink = sink_class(self.name)(self._settings, self._runtime)
+                self._running = True
                 self._sink.run(stop)
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the other sinks
+                self._running = False
+                steady.cancel()
                 _LOG.debug("%s failed", self.name, exc_info=True)
                 self._trouble.happened(f"{type(error).__name__}: {error}")
+                if time.monotonic() - began >= _STEADY_S:
+                    pause_s = _FIRST_PAUSE_S
                 stop.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def status(self) -> dict[str, object]:
+        """The error is the sink's own while it runs, and otherwise what it failed with last."""
         told = self._sink.status() if self._sink is not None else {}
+        if self._running and told.get("error") is not None:
+            return told
         own = self._trouble.as_dict()
         return {**told, **own} if own["error"] is not None or "error" not in told else told
 

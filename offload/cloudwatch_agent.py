@@ -11,10 +11,11 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from offload.agent_words import error_in
 from offload.cloudwatch import AGENT, ERROR_FILE
-from offload.credentials import CREDENTIALS
+from offload.credentials import CREDENTIALS, make_private
 from offload.modesty import be_modest
 from offload.only_one import OnlyOne
 from offload.settings import OffloadSettings
@@ -27,6 +28,9 @@ _LOG = logging.getLogger(__name__)
 _MEMORY = "192MiB"
 
 _TRANSLATION_S = 60
+
+# What the agent may take to end. Less than the supervisor gives this program (services/cloudwatch-agent/timeout-kill): nothing stays behind.
+_END_S = 2.0
 
 _STATE_FOLDER = re.compile(r'^(\s*file_state_folder = )".*"$', re.MULTILINE)
 
@@ -51,7 +55,7 @@ def main() -> None:
         raise SystemExit(2) from None
     be_modest()
     try:
-        command = prepare(settings, config, runtime / "agent", os.environ)
+        command = prepare(settings, config, os.environ)
     except (AgentError, OSError) as error:
         _tell(runtime, str(error))
         _LOG.error("%s", harmless(str(error)))
@@ -76,21 +80,24 @@ def region_of(settings: OffloadSettings, environment: "os._Environ[str] | dict[s
 def prepare(
     settings: OffloadSettings,
     config: Path,
-    work: Path,
     environment: "os._Environ[str] | dict[str, str]",
     agent: Path = AGENT,
     credentials: Path = CREDENTIALS,
 ) -> tuple[str, ...]:
     """Have the agent's configuration translated by its own program; the command that starts it.
 
+    What it makes of it is in the credentials' folder, where nobody can put something else in its place.
+
     Raises:
-        AgentError: there is no agent, no region, or the translation failed.
+        AgentError: there is no agent, no region, it is not what the template says, or the translation failed.
         OSError: a file can't be written.
     """
     if not agent.exists():
         raise AgentError("this image carries no CloudWatch Agent (build_docker_images.py --cloudwatch-agent)")
-    work.mkdir(mode=0o770, exist_ok=True)
+    work = credentials.parent
+    make_private(work)
     wanted = json.loads((config / "cloudwatch-agent.json").read_text("utf-8"))
+    _check(wanted, Path(settings.directory, "cloudwatch"))
     wanted["agent"]["region"] = region_of(settings, environment)
     source, target = work / "amazon-cloudwatch-agent.json", work / "amazon-cloudwatch-agent.toml"
     source.write_text(json.dumps(wanted, indent=2))
@@ -110,6 +117,24 @@ def prepare(
         raise AgentError(f"{target} names no state folder: this version of the CloudWatch Agent is not known")
     target.write_text(text, "utf-8")
     return str(agent), "-config", str(target)
+
+
+def _check(wanted: Any, folder: Path) -> None:
+    """Whoever is the proxy's user chooses the file: the agent is to read nothing but what `offload.cloudwatch` writes."""
+    try:
+        followed = [entry["file_path"] for entry in wanted["logs"]["logs_collected"]["files"]["collect_list"]]
+        known = (
+            wanted.keys() == {"agent", "logs"}
+            and wanted["agent"].keys() <= {"region", "logfile"}
+            and wanted["agent"]["logfile"] == ""
+            and wanted["logs"].keys() <= {"logs_collected", "endpoint_override", "force_flush_interval"}
+            and wanted["logs"]["logs_collected"].keys() == {"files"}
+            and wanted["logs"]["logs_collected"]["files"].keys() == {"collect_list"}
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AgentError(f"cloudwatch-agent.json is not as its template: {error!r}") from error
+    if not known or followed != [f"{folder}/{parity}.*.log" for parity in ("odd", "even")]:
+        raise AgentError("cloudwatch-agent.json has more in it than its template")
 
 
 def _translate(command: list[str]) -> None:
@@ -135,7 +160,7 @@ def _translate(command: list[str]) -> None:
 
 def _run(command: tuple[str, ...], runtime: Path) -> int:
     # Two agents would send everything twice.
-    only = OnlyOne(runtime / "agent" / "lock")
+    only = OnlyOne(runtime / "cloudwatch-agent.lock")
     agent = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -150,9 +175,11 @@ def _run(command: tuple[str, ...], runtime: Path) -> int:
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         agent.terminate()
+        signal.setitimer(signal.ITIMER_REAL, _END_S)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    signal.signal(signal.SIGALRM, lambda _number, _frame: agent.kill())
     _LOG.info("started")
     assert agent.stdout is not None
     for line in agent.stdout:

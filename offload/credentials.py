@@ -143,17 +143,26 @@ def _from_file(text: str) -> dict[str, str]:
     return {name: section[key] for name, key in _FIELDS.items() if key in section}
 
 
+def make_private(folder: Path) -> None:
+    """Have the folder, for this user alone.
+
+    Raises:
+        OSError: it can't be made, or is another's too.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    seen = folder.lstat()
+    # Anybody may make a folder in /dev/shm.
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & 0o077:
+        raise PermissionError(f"{folder} is not the folder of this user alone")
+
+
 def write(credentials: Credentials, path: Path = CREDENTIALS) -> None:
     """Put ``credentials`` in place of those that are there, at once.
 
     Raises:
         OSError: the folder can't be made, or is not this user's alone.
     """
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    folder = path.parent.lstat()
-    # Anybody may make a folder in /dev/shm.
-    if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid() or folder.st_mode & 0o077:
-        raise PermissionError(f"{path.parent} is not the folder of this user alone")
+    make_private(path.parent)
     new = path.with_name(f"{path.name}.{os.getpid()}")
     file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:

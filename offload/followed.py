@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from offload.agent_state import read_taken, state_file
+from offload.opening import no_link
 
 _COUNT_BYTES = 1 << 20
 
@@ -59,7 +60,7 @@ class Followed:
         Raises:
             OSError: the disk refuses; a part may have been written.
         """
-        with self.path(self.number).open("ab", buffering=0) as file:
+        with open(self.path(self.number), "ab", buffering=0, opener=no_link) as file:
             rest = memoryview(data)
             while rest:
                 rest = rest[file.write(rest) :]
@@ -67,7 +68,7 @@ class Followed:
     def beginning_at(self, offset: int) -> bytes:
         """What the last file has from ``offset`` on."""
         try:
-            with self.path(self.number).open("rb") as file:
+            with open(self.path(self.number), "rb", opener=no_link) as file:
                 file.seek(offset)
                 return file.read()
         except FileNotFoundError:
@@ -107,7 +108,7 @@ def _size(path: Path) -> int:
 
 def _lines(path: Path, start: int, end: int) -> int:
     lines = 0
-    with path.open("rb") as file:
+    with open(path, "rb", opener=no_link) as file:
         file.seek(start)
         while start < end and (block := file.read(min(_COUNT_BYTES, end - start))):
             lines += block.count(b"\n")

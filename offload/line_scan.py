@@ -77,8 +77,15 @@ def scan(parts: Iterable[bytes], keep_bytes: int) -> Any:
     """
     scanner = _Scanner(keep_bytes)
     for part in parts:
-        scanner.take(part)
-    return scanner.end()
+        # (What reading the parts raises is not about the line.)
+        try:
+            scanner.take(part)
+        except UnicodeDecodeError as error:
+            raise NotJsonError(str(error)) from error
+    try:
+        return scanner.end()
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(str(error)) from error
 
 
 class _Scanner:
@@ -127,11 +134,7 @@ class _Scanner:
     def end(self) -> Any:
         if self._string is not None or self._rest:
             raise NotJsonError("a string has no end")
-        try:
-            entry = json.loads(bytes(self._out))
-        except ValueError as error:
-            raise NotJsonError(str(error)) from error
-        return _unmarked(entry, self._cut)
+        return _unmarked(json.loads(bytes(self._out)), self._cut)
 
 
 class _String:

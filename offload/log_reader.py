@@ -9,10 +9,13 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 import zstandard
+
+from offload.opening import for_the_real_user
 
 # So much of a file says which one it is.
 _HEAD_BYTES = 256
@@ -237,7 +240,7 @@ class _File:
 
     def __init__(self, path: Path, number: int, suffix: str) -> None:
         self.number = number
-        raw = path.open("rb", buffering=0)
+        raw = FileIO(os.fspath(path), "rb", opener=for_the_real_user)
         status = os.fstat(raw.fileno())
         self._raw = raw
         self.identity = (status.st_dev, status.st_ino)

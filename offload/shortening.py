@@ -36,7 +36,7 @@ def shorten(parts: Iterable[bytes], most_bytes: int) -> bytes:
         raise NotJsonError("no entry")
     try:
         return _fitted(entry, most_bytes)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise NotJsonError(f"no entry: {error!r}") from error
 
 

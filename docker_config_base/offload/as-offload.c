@@ -3,8 +3,10 @@
  * no-new-privileges the kernel changes no user, and all else works the same.
  *
  * What it runs, and what of the environment it passes on, is fixed: whoever is the proxy's user must not be able to make that user run
- * anything else. So no variable that names a file with commands in it (AWS_CONFIG_FILE: credential_process) is passed on. */
+ * anything else. So no variable that names a file with commands in it (AWS_CONFIG_FILE: credential_process) is passed on, and no file
+ * with a token that is the credentials' (it would be sent). What it guards against and what not: docs/decisions/0010-offload.md. */
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +37,23 @@ static const char *const PASSED_ON[] = {
     "AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
 };
 
+/* offload/credentials.py */
+static const char PRIVATE[] = "/dev/shm/offload/";
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Whether "name" is of a file with a token, and that file, or what it leads to now, lies among the credentials. */
+static int is_private(const char *name, const char *value)
+{
+    static const char SUFFIX[] = "_TOKEN_FILE";
+    char path[PATH_MAX];
+    size_t length = strlen(name);
+
+    if (length < sizeof(SUFFIX) - 1 || strcmp(name + length - (sizeof(SUFFIX) - 1), SUFFIX) != 0)
+        return 0;
+    return strncmp(value, PRIVATE, sizeof(PRIVATE) - 1) == 0
+        || (realpath(value, path) != NULL && strncmp(path, PRIVATE, sizeof(PRIVATE) - 1) == 0);
+}
 
 int main(int argc, char **argv)
 {
@@ -46,7 +64,7 @@ int main(int argc, char **argv)
         environment[count++] = FIXED[i];
     for (size_t i = 0; i < LENGTH(PASSED_ON); i++) {
         const char *value = getenv(PASSED_ON[i]);
-        if (value == NULL)
+        if (value == NULL || is_private(PASSED_ON[i], value))
             continue;
         char *both = malloc(strlen(PASSED_ON[i]) + strlen(value) + 2);
         if (both == NULL)

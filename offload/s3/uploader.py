@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from offload.opening import for_the_real_user
 from offload.s3.backoff import Backoff
 from offload.s3.digests import digests_of
 from offload.s3.first_line import first_line_time
@@ -128,7 +129,7 @@ class Uploader:
         return next_upload(wait)
 
     def _upload(self, one: Rotated) -> None:
-        with one.path.open("rb") as file:
+        with open(one.path, "rb", opener=for_the_real_user) as file:
             size = os.fstat(file.fileno()).st_size
             if size:
                 self._status.uploading, self._status.uploading_bytes = one.path.name, size

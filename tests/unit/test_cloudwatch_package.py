@@ -194,6 +194,24 @@ def test_a_cached_package_will_do_when_nobody_answers(amazon: Site, environment:
     assert cloudwatch_package("official", "amd64", environment, CONSOLE) == found is not None
 
 
+def test_what_was_taken_by_a_digest_is_not_taken_for_signed(
+    amazon: Site, environment: dict[str, str], tmp_path: Path
+) -> None:
+    amazon.files["/agent.deb"] = other = DEB + b"not Amazon's"
+    url = f"{amazon.url}/agent.deb"
+    with pytest.raises(UserError):
+        cloudwatch_package(f"{url}#sha256={'0' * 64}", "amd64", environment, CONSOLE)
+    # What was refused is nowhere.
+    assert not list(tmp_path.rglob("cache/**/*.deb"))
+    digest = hashlib.sha256(other).hexdigest()
+    assert cloudwatch_package(f"{url}#sha256={digest}", "amd64", environment, CONSOLE) is not None
+    assert cloudwatch_package("official", "amd64", environment, CONSOLE) is None
+    amazon.shutdown()
+    amazon.server_close()
+    assert cloudwatch_package("official", "amd64", environment, CONSOLE) is None
+    assert cloudwatch_package(f"{url}#sha256={digest}", "amd64", environment, CONSOLE) is not None
+
+
 @pytest.mark.parametrize("broken", ["/agent.deb", "/agent.deb.sig", "/key", "fingerprint"])
 def test_a_signature_that_is_not_amazons(
     amazon: Site,

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from haproxy_config.render import render_files
+from offload import app
 from offload.trouble import Trouble, harmless
 from tests.unit.regenerate_golden import VARIANTS
 
@@ -101,6 +103,51 @@ def test_a_sink_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
         assert process.returncode == 0
         assert "no room" in words
         assert "abcdef" not in words
+
+
+class FailsOnce:
+    """A sink whose first run fails, and that has something of its own to tell."""
+
+    runs = 0
+    own: str | None = None
+
+    def __init__(self, *_settings: object) -> None: ...
+
+    def status(self) -> dict[str, object]:
+        return {"error": self.own, "count": self.runs}
+
+    def run(self, stop: threading.Event) -> None:
+        type(self).runs += 1
+        if self.runs == 1:
+            raise OSError("no room")
+        stop.wait()
+
+
+def test_an_error_is_over_once_the_sink_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(app, "_STEADY_S", 0.3)
+    monkeypatch.setattr(app, "sink_class", lambda _name: FailsOnce)
+    monkeypatch.setattr(FailsOnce, "runs", 0)
+    kept = app._Kept("s3", None, Path())  # type: ignore[arg-type]
+    stop = threading.Event()
+    kept.start(stop)
+
+    def await_error(expected: str | None) -> None:
+        deadline = time.monotonic() + 20
+        while kept.status().get("error") != expected or kept.status().get("count") != 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    try:
+        await_error("OSError: no room")
+        monkeypatch.setattr(FailsOnce, "own", "refused")
+        await_error("refused")
+        monkeypatch.setattr(FailsOnce, "own", None)
+        await_error(None)
+        assert kept.status() == {"error": None, "count": 2}
+    finally:
+        stop.set()
+        kept.join(10)
 
 
 @pytest.mark.parametrize(

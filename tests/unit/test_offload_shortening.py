@@ -180,6 +180,15 @@ def test_headers_and_urls_that_are_too_long_are_cut_and_marked(changes: dict[str
         b'{"a":"' + b"x" * 50_000 + b"\\u00",
         b'{"a":"' + b"\\x" * 50_000 + b'"}',
         b'{"a":"\\uXYZW........"}',
+        b'{"a":"' + b"\xff" * 50_000 + b'"}',
+        b'{"a":"' + b"x" * 50_000 + b'\xff"}',
+        b'{"request":{},"response":{},"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"request":{},"response":{"content":{}},"a":'
+        + b"[" * 600
+        + b"]" * 600
+        + b', "b":'
+        + b"9" * 50_000
+        + b"}",
         b"\x00" * 50_000,
         b'{"request":{"url":"\xff"},"response":{"content":{}}}' * 900,
     ],
