@@ -87,11 +87,13 @@ class RotatedFiles:
         with self._lock:
             # Numbers only grow, even when all files have been offloaded and removed, whichever offload is on now.
             offloaded = newest_number(self._offload_dir) if self._offload_dir is not None else 0
-            self._last_number = max(self._last_number, *self._found(), offloaded) + 1
+            number = max(self._last_number, *self._found(), offloaded) + 1
             try:
-                self._path.rename(self._name(self._last_number))
+                self._path.rename(self._name(number))
             except FileNotFoundError:
                 _LOG.warning("%s was moved away by somebody; a new one is begun", self._path)
+            # Not when it failed: a number without a file counts as a lost one.
+            self._last_number = number
         self._make_room()
         self._wake.set()
 

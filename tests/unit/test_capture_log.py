@@ -622,6 +622,22 @@ def test_files_whose_numbers_began_anew_below_the_ledgers_are_kept(path: Path) -
     assert numbers(path) == [1, 2]
 
 
+def test_a_rotation_that_fails_uses_up_no_number(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = RotatedFiles(path, 30, LARGE)
+    path.write_bytes(line(0))
+    with monkeypatch.context() as refusing:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError
+
+        refusing.setattr(Path, "rename", refuse)
+        for _ in range(3):
+            with pytest.raises(PermissionError):
+                files.take()
+    files.take()
+    assert numbers(path) == [1]
+
+
 def test_the_bound_costs_what_is_not_elsewhere_and_that_is_loud(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
