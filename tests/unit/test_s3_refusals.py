@@ -225,9 +225,43 @@ def test_a_role_is_used_where_there_is_no_file_and_the_file_comes_first(
         assert set(signers) == {"ASIAROLE of-the-role"}
         signers.clear()
         # Handed over while it runs, and renewed while it runs.
-        for key in ("ASIAHANDEDOVER", "ASIARENEWED"):
+        for key in ("ASIAHANDEDOVEREXAMPLE", "ASIARENEWEDEXAMPLE"):
             site.credentials.write_text(KEYS.format(key, "s") + "aws_session_token = of-the-file\n")
             with pytest.raises(StoreError, match="AccessDenied"):
                 uploader.step()
-        assert list(dict.fromkeys(signers)) == ["ASIAHANDEDOVER of-the-file", "ASIARENEWED of-the-file"]
+        assert list(dict.fromkeys(signers)) == [
+            "ASIAHANDEDOVEREXAMPLE of-the-file",
+            "ASIARENEWEDEXAMPLE of-the-file",
+        ]
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {
+            "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/proxy",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent",
+        },
+        {"AWS_PROFILE": "elsewhere"},
+    ],
+)
+def test_the_file_comes_before_whatever_the_environment_names(
+    site: Site, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signers: set[str] = set()
+
+    def refuse(_method: str, _path: str, headers: "Message[str, str]", _body: bytes) -> Answer:
+        match = re.search(r"Credential=(\w+)/", headers["Authorization"])
+        assert match
+        signers.add(match[1])
+        return error(403, "AccessDenied", "Access Denied")
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with serving(refuse) as site.url, pytest.raises(StoreError, match="AccessDenied"):
+        site.uploader().step()
+    assert signers == {"AKIAIOSFODNN7EXAMPLE"}
