@@ -70,6 +70,7 @@ class Agent:
             ProcessWriter(process_arguments(settings)),
             interval_s=settings.log_interval_s,
             offloaded=_offloaded(settings),
+            offload_dir=Path(settings.offload_dir),
         )
         entries = EntryWriter(
             settings.cluster,

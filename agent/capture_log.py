@@ -59,6 +59,7 @@ class CaptureLog:
         long_writer: writes the long lines; here where there is none.
         interval_s: it is also rotated when the clock passes a multiple of so many seconds (3600: at the full hours); 0: never.
         offloaded: what of the rotated files is elsewhere too; None: nobody takes them.
+        offload_dir: see `RotatedFiles`.
     """
 
     def __init__(
@@ -72,13 +73,14 @@ class CaptureLog:
         *,
         interval_s: float = 0,
         offloaded: Offloaded | None = None,
+        offload_dir: Path | None = None,
     ) -> None:
         self._file_bytes = file_bytes
         self._queue_bytes = queue_bytes
         self._long_queue_bytes = queue_bytes if long_queue_bytes is None else long_queue_bytes
         self._long_writer = PartsWriter() if long_writer is None else long_writer
         self._intervals = Intervals(interval_s)
-        self._rotated = RotatedFiles(path, file_bytes, total_bytes, offloaded)
+        self._rotated = RotatedFiles(path, file_bytes, total_bytes, offloaded, offload_dir)
         self._file = LogFile(path, file_bytes, self._rotated)
         self._queue: queue.SimpleQueue[_Lot | LongLine] = queue.SimpleQueue()
         self._lock = threading.Lock()

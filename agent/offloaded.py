@@ -20,10 +20,25 @@ class Offloaded:
         self.keep_bytes = keep_bytes
         self._ledgers = [_Ledger(path) for path in ledgers]
 
-    @property
-    def last(self) -> int:
-        """All files up to this number are verified to be everywhere that they go to; 0: none is."""
-        return min(ledger.last() for ledger in self._ledgers)
+    def last(self, newest: int) -> int:
+        """All files up to this number are verified to be everywhere that they go to; 0: none is.
+
+        Args:
+            newest: of the files that are here. It is removed last, so a ledger that is beyond it tells of others: numbers began anew since.
+        """
+        return min(last if (last := ledger.last()) <= newest else 0 for ledger in self._ledgers)
+
+
+def newest_number(directory: Path) -> int:
+    """The highest number that any ledger in ``directory`` speaks of, also of an offload that is off now; 0: none does.
+
+    A number at or below it would be taken for that of a file which is elsewhere already.
+    """
+    try:
+        return max((_Ledger(path).last() for path in directory.glob("*.json")), default=0)
+    except OSError as error:
+        _LOG.error("%s can't be read: %s", directory, error)
+        return 0
 
 
 class _Ledger:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import zstandard
 
-from agent.offloaded import Offloaded
+from agent.offloaded import Offloaded, newest_number
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,13 +43,20 @@ class RotatedFiles:
         file_bytes: what that one may grow to: it counts as full.
         total_bytes: the oldest files are removed so that all together, the one being written included, stay under this.
         offloaded: what of them is elsewhere too, and so removed earlier; None: nobody takes them.
+        offload_dir: where those who take files, or took them once, keep their ledgers.
     """
 
     def __init__(
-        self, path: Path, file_bytes: int, total_bytes: int, offloaded: Offloaded | None = None
+        self,
+        path: Path,
+        file_bytes: int,
+        total_bytes: int,
+        offloaded: Offloaded | None = None,
+        offload_dir: Path | None = None,
     ) -> None:
         self._path = path
         self._offloaded = offloaded
+        self._offload_dir = offload_dir
         self.removed_unsent = 0
         """Files that were removed for the bound before they were elsewhere, though somebody was to take them."""
         self._file_bytes = file_bytes
@@ -78,13 +85,15 @@ class RotatedFiles:
             OSError: it can't be renamed; nothing has changed.
         """
         with self._lock:
-            # Numbers only grow, even when all files have been offloaded and removed.
-            offloaded = self._offloaded.last if self._offloaded is not None else 0
-            self._last_number = max(self._last_number, *self._found(), offloaded) + 1
+            # Numbers only grow, even when all files have been offloaded and removed, whichever offload is on now.
+            offloaded = newest_number(self._offload_dir) if self._offload_dir is not None else 0
+            number = max(self._last_number, *self._found(), offloaded) + 1
             try:
-                self._path.rename(self._name(self._last_number))
+                self._path.rename(self._name(number))
             except FileNotFoundError:
                 _LOG.warning("%s was moved away by somebody; a new one is begun", self._path)
+            # Not when it failed: a number without a file counts as a lost one.
+            self._last_number = number
         self._make_room()
         self._wake.set()
 
@@ -113,7 +122,7 @@ class RotatedFiles:
             number: sum(self._name(number, form).stat().st_size for form in forms)
             for number, forms in found.items()
         }
-        last = self._offloaded.last if self._offloaded is not None else 0
+        last = self._offloaded.last(max(found, default=0)) if self._offloaded is not None else 0
         total = self._file_bytes + sum(sizes.values())
         elsewhere = sum(size for number, size in sizes.items() if number <= last)
         for number, forms in found.items():

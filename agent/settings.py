@@ -16,6 +16,8 @@ class AgentSettings:
     log_total_bytes: int
     log_interval_s: float
     """The log is rotated at multiples of it too; 0: never."""
+    offload_dir: str
+    """Where ledgers are, also those of an offload that is off; it need not be there."""
     offload_ledgers: tuple[str, ...]
     """Files that say up to which rotated file everything is elsewhere; none: rotated files are kept up to the bound."""
     keep_offloaded_bytes: int

@@ -8,7 +8,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
@@ -110,8 +110,8 @@ class LogReader:
                 if line is not None:
                     return line
             if not finished:
-                if self._file.is_emptied():
-                    self._leave(Place(self._file.number, 0))
+                if self._file.is_shorter():
+                    self._leave(self._file.place_when_shorter())
                 return None
             self.lost_files += self._file.damaged
             self._leave(Place(self._file.number + 1, 0, before=self._file.head))
@@ -276,20 +276,44 @@ class _File:
                 if not self._fill():
                     return False
             self._at = missing
-        elif place.offset > os.fstat(self._raw.fileno()).st_size:
-            return False
         else:
+            size = self._size()
+            if place.offset > size:
+                if not place.head:
+                    return False
+                place = replace(place, offset=self._end_of_lines(size))
             self._raw.seek(place.offset)
             self._buffer, self._at = b"", 0
         self.offset, self.head, self.before = place.offset, place.head, place.before
         return True
 
-    def is_emptied(self) -> bool:
-        return not self.compressed and os.fstat(self._raw.fileno()).st_size < self.offset
+    def is_shorter(self) -> bool:
+        """Whether less is there than was read."""
+        return not self.compressed and self._size() < self.offset
+
+    def place_when_shorter(self) -> Place:
+        """Where to go on: the agent takes back what a full disk let it write in part; anybody else empties the file."""
+        size = self._size()
+        if size and self.head and os.pread(self._raw.fileno(), len(self.head), 0) == self.head:
+            return Place(self.number, self._end_of_lines(size), self.head, self.before)
+        return Place(self.number, 0)
+
+    def _end_of_lines(self, size: int) -> int:
+        """Where the last line end in the first ``size`` bytes is behind; 0 without one."""
+        while size > 0:
+            start = max(size - _BLOCK_BYTES, 0)
+            end = os.pread(self._raw.fileno(), size - start, start).rfind(b"\n")
+            if end >= 0:
+                return start + end + 1
+            size = start
+        return 0
+
+    def _size(self) -> int:
+        return os.fstat(self._raw.fileno()).st_size
 
     def rest(self) -> int:
         """Bytes that are not read yet, as they are on the disk."""
-        size = os.fstat(self._raw.fileno()).st_size
+        size = self._size()
         return max(size - (self._raw.tell() if self.compressed else self.offset), 0)
 
     def line(self, short_bytes: int) -> bytes | LongLine | None:

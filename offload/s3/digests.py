@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -10,7 +9,6 @@ from typing import BinaryIO
 from offload.s3.parts import Part, parts_of
 
 _STEP_BYTES = 1 << 20
-_MD5_ETAG = re.compile(r"[0-9a-f]{32}(-\d+)?")
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,6 @@ def _digest(file: BinaryIO, part: Part, whole: "hashlib._Hash") -> PartDigests:
             digest.update(step)
         left -= len(step)
     return PartDigests(sha256.digest(), md5.digest())
-
-
-def comparable(checksum: str | None, etag: str | None) -> bool:
-    """Whether a store says anything of an object that can be compared."""
-    return checksum is not None or (etag is not None and _MD5_ETAG.fullmatch(etag) is not None)
 
 
 def difference(expected: Digests, size: int, checksum: str | None, etag: str | None) -> str | None:

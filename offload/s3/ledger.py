@@ -48,6 +48,15 @@ class Ledger:
         self.last, self.unfinished = number, None
         self._write()
 
+    def begin_anew(self) -> None:
+        """The numbers of files begin anew: nothing of them is in the store.
+
+        Raises:
+            OSError: it can't be written down.
+        """
+        self.last = 0
+        self._write()
+
     def began(self, upload: Unfinished | None) -> None:
         """An upload in parts was begun; None: it has been given up.
 

@@ -13,6 +13,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from offload.credentials import parse
 from offload.s3.digests import Digests, PartDigests
 from offload.s3.part_body import PartBody
 from offload.s3.parts import Part
@@ -310,7 +311,13 @@ def _client(
         # A session of its own: what it knows of credentials ends with it.
         session = botocore.session.Session()
         if settings.credentials is not None:
+            # Set by hand: botocore prefers a web identity to a file, and refuses a profile that it does not find.
+            handed_over = parse(settings.credentials.read_text("utf-8"))
             session.set_config_variable("credentials_file", str(settings.credentials))
+            session.set_config_variable("profile", "default")
+            session.set_credentials(
+                handed_over.access_key_id, handed_over.secret_access_key, handed_over.session_token
+            )
         client: Any = boto3.session.Session(botocore_session=session).client(
             "s3",
             region_name=settings.region or None,

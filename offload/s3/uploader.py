@@ -21,7 +21,7 @@ from offload.s3.pace import Pace
 from offload.s3.status import Status
 from offload.s3.store import Store, StoreError, StoreSettings, Traffic
 from offload.s3.upload import give_up, upload
-from offload.s3.waiting import Rotated, next_upload, rotated_files, waiting
+from offload.s3.waiting import Rotated, began_anew, next_upload, rotated_files, waiting
 from offload.trouble import Trouble
 
 _LOG = logging.getLogger(__name__)
@@ -95,6 +95,10 @@ class Uploader:
             StoreError: the store could not be reached, or refused.
             OSError: a file can't be read or written.
         """
+        # Looked at twice: while the agent removes files, oldest first, a look may see an older one last.
+        if self._began_anew() and self._began_anew():
+            _LOG.warning("the numbers of rotated files begin anew, %d were uploaded", self._ledger.last)
+            self._ledger.begin_anew()
         one = self._look()
         if one is None:
             # A file that goes has no upload to be finished; one that comes back does not exist.
@@ -119,8 +123,12 @@ class Uploader:
             self._look()
         return self._status.as_dict()
 
+    def _began_anew(self) -> bool:
+        return began_anew(rotated_files(self._settings.log), self._ledger.last)
+
     def _look(self) -> Rotated | None:
-        wait = waiting(rotated_files(self._settings.log), self._ledger.last)
+        found, last = rotated_files(self._settings.log), self._ledger.last
+        wait = waiting(found, 0 if began_anew(found, last) else last)
         status = self._status
         status.waiting_files = len({one.number for one in wait})
         status.waiting_bytes = sum(one.size for one in wait)

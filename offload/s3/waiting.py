@@ -38,6 +38,11 @@ def rotated_files(log: Path) -> list[Rotated]:
     return sorted(found)
 
 
+def began_anew(found: Sequence[Rotated], last: int) -> bool:
+    """Whether ``found``, in its order, can't be the files that ``last`` counts: the newest of those goes last."""
+    return bool(found) and found[-1].number < last
+
+
 def waiting(found: Iterable[Rotated], last: int) -> list[Rotated]:
     """Of ``found``, in its order, those after the number ``last``: what is still to be uploaded."""
     return [one for one in found if one.number > last]

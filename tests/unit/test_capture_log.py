@@ -552,7 +552,7 @@ def make_offloaded(
     path: Path, keep_bytes: int = 0, *, file_bytes: int = 30, total_bytes: int = LARGE
 ) -> CaptureLog:
     taken = Offloaded([path.with_name("ledger.json")], keep_bytes)
-    return CaptureLog(path, file_bytes, total_bytes, LARGE, offloaded=taken)
+    return CaptureLog(path, file_bytes, total_bytes, LARGE, offloaded=taken, offload_dir=path.parent)
 
 
 def numbers(path: Path) -> list[int]:
@@ -593,6 +593,49 @@ def test_numbers_go_on_when_all_files_are_elsewhere(path: Path) -> None:
     compressed(path)
     log.close(PATIENCE_S)
     assert numbers(path) == [42]
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_numbers_go_on_behind_every_ledger_whoever_takes_files_now(path: Path, on: bool) -> None:
+    folder = path.with_suffix(".offload")
+    folder.mkdir()
+    (folder / "s3.json").write_text('{"last": 500}')
+    (folder / "cloudwatch.json").write_text('{"last": 0}')
+    (folder / "damaged.json").write_text("{")
+    taken = Offloaded([folder / "cloudwatch.json", folder / "s3.json"], 0) if on else None
+    log = CaptureLog(path, 30, LARGE, LARGE, offloaded=taken, offload_dir=folder)
+    log.start()
+    log.append([line(0), line(1)])
+    settle(log, 2)
+    compressed(path)
+    log.close(PATIENCE_S)
+    assert numbers(path) == [501]
+
+
+def test_files_whose_numbers_began_anew_below_the_ledgers_are_kept(path: Path) -> None:
+    leave(path, ".000001.zst", b"x")
+    leave(path, ".000002.zst", b"x")
+    other = path.with_name("other.json")
+    other.write_text('{"last": 2}')
+    files = RotatedFiles(path, 30, LARGE, Offloaded([offloaded(path, 500), other], 0))
+    files._make_room()
+    assert numbers(path) == [1, 2]
+
+
+def test_a_rotation_that_fails_uses_up_no_number(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = RotatedFiles(path, 30, LARGE)
+    path.write_bytes(line(0))
+    with monkeypatch.context() as refusing:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError
+
+        refusing.setattr(Path, "rename", refuse)
+        for _ in range(3):
+            with pytest.raises(PermissionError):
+                files.take()
+    files.take()
+    assert numbers(path) == [1]
 
 
 def test_the_bound_costs_what_is_not_elsewhere_and_that_is_loud(

@@ -241,6 +241,7 @@ def test_the_agent_is_told_who_takes_files(
     file.write_text(files["agent.toml"], "utf-8")
     read = read_settings(file, AgentSettings)
     assert read.offload_ledgers == tuple(f"/var/log/haproxy-traffic.offload/{name}.json" for name in ledgers)
+    assert read.offload_dir == "/var/log/haproxy-traffic.offload"
     assert read.log_interval_s == interval_s
 
 

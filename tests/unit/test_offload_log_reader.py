@@ -257,6 +257,39 @@ def test_an_emptied_log_is_read_from_its_beginning(log: Log) -> None:
     assert numbers(read(reader)) == [5, 6]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("torn", [0, 100])
+def test_lines_that_were_cut_off_again_cost_only_these(log: Log, restart: bool, torn: int) -> None:
+    log.write(2)
+    log.rotate()
+    log.write(5)
+    log.write_raw(line(7, 300) + b"\n")
+    reader = log.reader()
+    assert numbers(read(reader)) == list(range(8))
+    # A full disk: the agent takes a chunk back of which lines were read, and begins it again.
+    os.truncate(log.path, 5 * 301)
+    with log.path.open("ab") as file:
+        file.write(b"x" * torn)
+    if restart:
+        reader = again(reader, log)
+    assert read(reader) == []
+    os.truncate(log.path, 5 * 301)
+    log.count = 7
+    log.write(2)
+    assert numbers(read(reader)) == [7, 8]
+    assert reader.lost_files == 0
+
+
+def test_a_log_that_was_emptied_and_begun_again_is_read_from_its_beginning(log: Log) -> None:
+    log.write(5)
+    reader = log.reader()
+    read(reader)
+    os.truncate(log.path, 0)
+    log.write(2)
+    assert read(reader) == []
+    assert numbers(read(reader)) == [5, 6]
+
+
 def test_a_damaged_file_is_left_and_counted(log: Log) -> None:
     log.write(500)
     log.rotate()

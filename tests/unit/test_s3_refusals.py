@@ -101,6 +101,7 @@ class Plain:
         self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.etag = etag
         self.damage = b""
+        self.keeps_metadata = True
         self.refusals = 0
 
     def respond(self, method: str, path: str, headers: "Message[str, str]", body: bytes) -> Answer:
@@ -113,6 +114,7 @@ class Plain:
                     "A header you provided implies functionality that is not implemented",
                 )
             kept = {name: value for name, value in headers.items() if name.lower().startswith("x-amz-meta-")}
+            kept = kept if self.keeps_metadata else {}
             self.objects[path] = (body + self.damage, kept)
             return 200, {"ETag": self.etag(body)}, b""
         if path not in self.objects:
@@ -125,9 +127,15 @@ def md5(content: bytes) -> str:
     return f'"{hashlib.md5(content).hexdigest()}"'
 
 
-@pytest.mark.parametrize("etag", [md5, lambda _: '"CJjy7Z2FzN8CEAE="', lambda _: ""])
-def test_a_plain_store_will_do(site: Site, etag: Callable[[bytes], str]) -> None:
+def not_md5(_: bytes) -> str:
+    return f'"{0:032x}"'
+
+
+@pytest.mark.parametrize("keeps_metadata", [True, False])
+@pytest.mark.parametrize("etag", [md5, not_md5, lambda _: '"CJjy7Z2FzN8CEAE="', lambda _: ""])
+def test_a_plain_store_will_do(site: Site, etag: Callable[[bytes], str], keeps_metadata: bool) -> None:
     store = Plain(etag)
+    store.keeps_metadata = keeps_metadata
     site.rotate(2, line(2))
     with serving(store.respond) as site.url:
         uploader = site.uploader()
@@ -145,7 +153,7 @@ def test_what_arrived_otherwise_is_not_taken_for_the_file(
     store.damage = b"!"
 
     def heals(method: str, path: str, headers: "Message[str, str]", body: bytes) -> Answer:
-        if len(store.objects) == 2:
+        if len(store.objects) == 1:
             store.damage = b""
         return store.respond(method, path, headers, body)
 
@@ -153,8 +161,26 @@ def test_what_arrived_otherwise_is_not_taken_for_the_file(
     with serving(heals) as site.url:
         assert site.uploader().step()
     names = [path.rpartition("/")[2] for path in store.objects]
-    assert names == ["web-000001.log.zst", "web-000001-1.log.zst", "web-000001-2.log.zst"]
+    assert names == ["web-000001.log.zst", "web-000001-1.log.zst"]
     assert "in the store is not the file" in caplog.text
+
+
+@pytest.mark.parametrize("keeps_metadata", [True, False])
+def test_a_store_that_keeps_another_content_gets_two_objects_at_most(
+    site: Site, keeps_metadata: bool
+) -> None:
+    store = Plain(not_md5)
+    store.keeps_metadata = keeps_metadata
+
+    def respond(method: str, path: str, headers: "Message[str, str]", body: bytes) -> Answer:
+        return store.respond(method, path, headers, body[:-1] + b"!" if body else body)
+
+    with serving(respond) as site.url:
+        uploader = site.uploader()
+        for _ in range(3):
+            with pytest.raises(StoreError, match="its content is another"):
+                uploader.step()
+    assert len(store.objects) == 2
 
 
 # Credentials
@@ -199,9 +225,43 @@ def test_a_role_is_used_where_there_is_no_file_and_the_file_comes_first(
         assert set(signers) == {"ASIAROLE of-the-role"}
         signers.clear()
         # Handed over while it runs, and renewed while it runs.
-        for key in ("ASIAHANDEDOVER", "ASIARENEWED"):
+        for key in ("ASIAHANDEDOVEREXAMPLE", "ASIARENEWEDEXAMPLE"):
             site.credentials.write_text(KEYS.format(key, "s") + "aws_session_token = of-the-file\n")
             with pytest.raises(StoreError, match="AccessDenied"):
                 uploader.step()
-        assert list(dict.fromkeys(signers)) == ["ASIAHANDEDOVER of-the-file", "ASIARENEWED of-the-file"]
+        assert list(dict.fromkeys(signers)) == [
+            "ASIAHANDEDOVEREXAMPLE of-the-file",
+            "ASIARENEWEDEXAMPLE of-the-file",
+        ]
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {
+            "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/proxy",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent",
+        },
+        {"AWS_PROFILE": "elsewhere"},
+    ],
+)
+def test_the_file_comes_before_whatever_the_environment_names(
+    site: Site, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signers: set[str] = set()
+
+    def refuse(_method: str, _path: str, headers: "Message[str, str]", _body: bytes) -> Answer:
+        match = re.search(r"Credential=(\w+)/", headers["Authorization"])
+        assert match
+        signers.add(match[1])
+        return error(403, "AccessDenied", "Access Denied")
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with serving(refuse) as site.url, pytest.raises(StoreError, match="AccessDenied"):
+        site.uploader().step()
+    assert signers == {"AKIAIOSFODNN7EXAMPLE"}

@@ -115,6 +115,26 @@ def test_a_gap_is_counted(s3: Any, site: Site) -> None:
     assert uploader.told()["missing_files"] == 3
 
 
+def test_numbers_that_began_anew_below_the_ledger_are_uploaded(s3: Any, site: Site) -> None:
+    (site.state / "s3.json").write_text('{"last": 500, "unfinished": null}')
+    site.rotate(1, line(1))
+    site.rotate(2, line(2))
+    uploader = site.uploader()
+    assert uploader.told()["waiting_files"] == 2
+    assert [uploader.step() for _ in range(3)] == [True, True, False]
+    assert list(contents(s3)) == [f"{FOLDER}/web-00000{number}.log.zst" for number in (1, 2)]
+    assert uploader.told()["missing_files"] == 0
+    assert json.loads((site.state / "s3.json").read_text())["last"] == 2
+
+
+def test_files_that_stay_after_their_upload_are_no_new_beginning(s3: Any, site: Site) -> None:
+    (site.state / "s3.json").write_text('{"last": 2, "unfinished": null}')
+    site.rotate(1, line(1))
+    site.rotate(2, line(2))
+    assert not site.uploader().step()
+    assert contents(s3) == {}
+
+
 def test_the_store_is_told_class_and_key(s3: Any, site: Site) -> None:
     site.rotate(1, line(1))
     incompressible(site.rotate(2, b""), 1.2)
