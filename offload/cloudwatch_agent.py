@@ -28,6 +28,9 @@ _MEMORY = "192MiB"
 
 _TRANSLATION_S = 60
 
+# This program starts one agent. Seconds since 1970, as the credentials' time of change.
+_STARTED = time.time()
+
 _STATE_FOLDER = re.compile(r'^(\s*file_state_folder = )".*"$', re.MULTILINE)
 
 
@@ -168,7 +171,7 @@ def _tell(runtime: Path, words: str) -> None:
     """Leave it for the status."""
     new = runtime / f"{ERROR_FILE}.new"
     with contextlib.suppress(OSError):
-        new.write_text(json.dumps({"at": time.time(), "words": harmless(words)}))
+        new.write_text(json.dumps({"at": time.time(), "agent_since": _STARTED, "words": harmless(words)}))
         new.replace(runtime / ERROR_FILE)
 
 
