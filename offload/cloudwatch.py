@@ -62,6 +62,7 @@ class CloudWatch:
         self._lost_files = 0
         self._up_to_date = time.monotonic()
         self._told = 0.0
+        self._renewed = 0.0
         self._settled = 0.0
         self._read_position()
 
@@ -196,15 +197,16 @@ class CloudWatch:
     def _look_at_agent(self) -> None:
         with contextlib.suppress(OSError):
             renewed = self._credentials.stat().st_mtime
-            if renewed > self._told:
+            if renewed > self._renewed:
                 # What was said before is about others.
-                self._told = renewed
+                self._renewed = renewed
                 self._trouble.forget()
         try:
             told: dict[str, Any] = json.loads(self._error_file.read_text())
         except (FileNotFoundError, ValueError):
             return
-        if told["at"] > self._told:
+        # An agent that was started before they came still speaks of others, perhaps after it.
+        if told["at"] > self._told and told["agent_since"] >= self._renewed:
             self._told = told["at"]
             self._trouble.happened(told["words"])
 

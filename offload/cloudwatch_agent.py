@@ -32,6 +32,9 @@ _TRANSLATION_S = 60
 # What the agent may take to end. Less than the supervisor gives this program (services/cloudwatch-agent/timeout-kill): nothing stays behind.
 _END_S = 2.0
 
+# This program starts one agent. Seconds since 1970, as the credentials' time of change.
+_STARTED = time.time()
+
 _STATE_FOLDER = re.compile(r'^(\s*file_state_folder = )".*"$', re.MULTILINE)
 
 
@@ -195,7 +198,7 @@ def _tell(runtime: Path, words: str) -> None:
     """Leave it for the status."""
     new = runtime / f"{ERROR_FILE}.new"
     with contextlib.suppress(OSError):
-        new.write_text(json.dumps({"at": time.time(), "words": harmless(words)}))
+        new.write_text(json.dumps({"at": time.time(), "agent_since": _STARTED, "words": harmless(words)}))
         new.replace(runtime / ERROR_FILE)
 
 

@@ -226,7 +226,9 @@ def test_without_an_agent_nothing_is_written(sink: Sink) -> None:
 
 def test_the_services_words_are_told_until_it_takes_lines_again(sink: Sink) -> None:
     (sink.folder / ERROR_FILE).write_text(
-        json.dumps({"at": time.time(), "words": "AccessDeniedException: User is not authorized"})
+        json.dumps(
+            {"at": time.time(), "agent_since": 0, "words": "AccessDeniedException: User is not authorized"}
+        )
     )
     sink.write(*lines(0, 10))
     sink.fill()
@@ -244,13 +246,20 @@ def test_the_services_words_are_told_until_it_takes_lines_again(sink: Sink) -> N
 
 def test_new_credentials_make_old_words_void(sink: Sink) -> None:
     error = sink.folder / ERROR_FILE
-    error.write_text(json.dumps({"at": time.time() - 1, "words": "no credentials"}))
+    started = time.time() - 2
+    error.write_text(json.dumps({"at": time.time() - 1, "agent_since": started, "words": "no credentials"}))
     sink.look()
     assert sink.sink.status()["error"] == "no credentials"
     (sink.folder / "credentials").touch()
     sink.look()
     assert sink.sink.status()["error"] is None
-    error.write_text(json.dumps({"at": time.time() + 1, "words": "the wrong ones"}))
+    # The old agent's last words, read late.
+    error.write_text(json.dumps({"at": time.time() + 1, "agent_since": started, "words": "no credentials"}))
+    sink.look()
+    assert sink.sink.status()["error"] is None
+    error.write_text(
+        json.dumps({"at": time.time() + 2, "agent_since": time.time() + 1, "words": "the wrong ones"})
+    )
     sink.look()
     assert sink.sink.status()["error"] == "the wrong ones"
 
