@@ -7,10 +7,10 @@ OpenSearch, is another table in ``versions.toml`` and another ``modules.toml``.
 import hashlib
 import shutil
 import tempfile
-import textwrap
 from pathlib import Path
 
 from capture.base_image import ensure_base_image
+from capture.build_output import BuildOutput
 from capture.console import Console
 from capture.elasticsearch_modules import read_modules, write_modules
 from capture.engine import BuildError, Engine
@@ -23,8 +23,6 @@ BUILT_IMAGE = "cluster-traffic-capture-elasticsearch"
 """Name of an image that was built here; its tag is the version and a digest of what it was built from."""
 
 _SOURCE = REPOSITORY / "docker_config_elasticsearch"
-_LAST_LINES = 15
-_PROGRESS_WIDTH = 110
 
 
 def ensure_elasticsearch_image(engine: Engine, console: Console) -> str:
@@ -81,15 +79,7 @@ def digest_of(directory: Path) -> str:
 
 
 def _build(engine: Engine, context: Path, tag: str, console: Console) -> None:
-    lines: list[str] = []
-
-    def on_line(line: str) -> None:
-        lines.append(line)
-        if line.startswith("Step "):
-            console.progress(f"  {textwrap.shorten(line, _PROGRESS_WIDTH)}")
-        else:
-            console.detail(f"    {line}")
-
+    output = BuildOutput(console)
     arguments = {
         "BASE_IMAGE": BASE_IMAGE,
         "JAVA_PACKAGE": ELASTICSEARCH["java_package"],
@@ -97,12 +87,12 @@ def _build(engine: Engine, context: Path, tag: str, console: Console) -> None:
         "BUILD_HASH": ELASTICSEARCH["build_hash"],
     }
     try:
-        engine.build(context, tag=tag, arguments=arguments, on_line=on_line)
+        engine.build(context, tag=tag, arguments=arguments, on_line=output.take)
     except BuildError as error:
         raise UserError(
             f"the build of image {tag} failed: {error}",
             hint="it needs Debian's package archive and Maven Central: do `apt-get update` and `mvn` work on this machine? "
             "Behind a proxy that signs anew, set SSL_CERT_FILE",
             exit_code=ExitCode.BUILD_FAILED,
-            detail="\n".join(lines[-_LAST_LINES:]),
+            detail=output.last(),
         ) from error

@@ -1,11 +1,11 @@
 """Builds the images of both proxies: what ``build_docker_images.py`` does, for Python callers too."""
 
 import os
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 from capture.base_image import ensure_base_image
+from capture.build_output import BuildOutput
 from capture.cloudwatch_package import cloudwatch_package
 from capture.console import SILENT, Console
 from capture.engine import BuildError, Engine, connect
@@ -26,9 +26,6 @@ SHARED_IMAGE = "cluster-traffic-capture-base"
 
 BUILD_LOG = "build.log"
 """File of the workspace with the output of the builds."""
-
-_LAST_LINES = 15
-_PROGRESS_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class _Builds:
         self._staging = staging
         self._settings = settings
         self._console = console
-        self._lines: list[str] = []
+        self._output = BuildOutput(console)
 
     def run(self) -> BuiltImages:
         settings = self._settings
@@ -103,29 +100,22 @@ class _Builds:
             self._console.result("Building HAProxy Docker image for Shadow Cluster...")
             shadow = self._build("shadow", settings.shadow_image, base)
             self._console.result(f"Shadow HAProxy image available locally w/ tag: {settings.shadow_image}")
-        (self._staging / BUILD_LOG).write_text("\n".join(self._lines) + "\n")
+        (self._staging / BUILD_LOG).write_text("\n".join(self._output.lines) + "\n")
         return BuiltImages(settings.workspace, primary, shadow)
 
     def _build(self, folder: str, tag: str, base: str) -> str:
         directory = self._staging / f"docker_config_{folder}"
-        start = len(self._lines)
+        start = len(self._output.lines)
         try:
             return self._engine.build(
-                directory, tag=tag, arguments={"BASE_IMAGE": base}, on_line=self._on_line
+                directory, tag=tag, arguments={"BASE_IMAGE": base}, on_line=self._output.take
             )
         except BuildError as error:
-            (self._staging / BUILD_LOG).write_text("\n".join(self._lines) + "\n")
+            (self._staging / BUILD_LOG).write_text("\n".join(self._output.lines) + "\n")
             failed = keep_failed(self._staging, self._settings.workspace)
             raise UserError(
                 f"the build of image {tag} failed: {error}",
                 hint=f"the rest of its output is in {failed / BUILD_LOG}, what it was built from in {failed}",
                 exit_code=ExitCode.BUILD_FAILED,
-                detail="\n".join(self._lines[start:][-_LAST_LINES:]),
+                detail=self._output.last(start),
             ) from error
-
-    def _on_line(self, line: str) -> None:
-        self._lines.append(line)
-        if line.startswith("Step "):
-            self._console.progress(f"  {textwrap.shorten(line, _PROGRESS_WIDTH)}")
-        else:
-            self._console.detail(f"    {line}")

@@ -2,11 +2,11 @@
 
 import shutil
 import tempfile
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
 from capture.base_image import ensure_base_image
+from capture.build_output import BuildOutput
 from capture.console import SILENT, Console
 from capture.engine import BuildError, Engine, connect
 from capture.errors import ExitCode, UserError, bad_input
@@ -15,8 +15,6 @@ from capture.versions import TRAFFIC_GEN_BASE_IMAGE
 from capture.workspace import REPOSITORY
 
 _SOURCE = REPOSITORY / "docker_config_traffic_gen"
-_LAST_LINES = 15
-_PROGRESS_WIDTH = 110
 
 
 def check_traffic_gen_image(name: str, others: Iterable[str] = ()) -> None:
@@ -54,18 +52,10 @@ def build_traffic_gen_image(name: str, *, console: Console = SILENT, engine: Eng
 
 
 def _build(engine: Engine, context: Path, tag: str, console: Console) -> str:
-    lines: list[str] = []
-
-    def on_line(line: str) -> None:
-        lines.append(line)
-        if line.startswith("Step "):
-            console.progress(f"  {textwrap.shorten(line, _PROGRESS_WIDTH)}")
-        else:
-            console.detail(f"    {line}")
-
+    output = BuildOutput(console)
     try:
         return engine.build(
-            context, tag=tag, arguments={"BASE_IMAGE": TRAFFIC_GEN_BASE_IMAGE}, on_line=on_line
+            context, tag=tag, arguments={"BASE_IMAGE": TRAFFIC_GEN_BASE_IMAGE}, on_line=output.take
         )
     except BuildError as error:
         raise UserError(
@@ -73,5 +63,5 @@ def _build(engine: Engine, context: Path, tag: str, console: Console) -> str:
             hint="it needs Debian's package archive and PyPI: do `apt-get update` and `pip download six` work on this machine? "
             "Behind a proxy that signs anew, set SSL_CERT_FILE",
             exit_code=ExitCode.BUILD_FAILED,
-            detail="\n".join(lines[-_LAST_LINES:]),
+            detail=output.last(),
         ) from error
