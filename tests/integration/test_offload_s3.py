@@ -12,7 +12,7 @@ from tests.integration.load_client import run_load
 from tests.integration.proxies import Proxy, RunProxy
 from tests.integration.raw_client import RawClient, Request
 from tests.integration.recording_server import LoopThread, RecordingServer
-from tests.integration.rig import LOG_PATH, PATIENT, poll, status_of, unpacked, whole_log
+from tests.integration.rig import PATIENT, poll, status_of, unpacked, whole_log
 from tests.s3_store import client, contents, moto_server
 
 FILE_BYTES = 65536
@@ -102,8 +102,8 @@ def until_uploaded(proxy: Proxy) -> None:
     """Until the log has been rotated by the clock, and all of it is in the store."""
 
     def done() -> bool:
-        # In this order: what has gone from the log is waiting, or in the store.
-        if proxy.read_file(LOG_PATH):
+        # In this order: what has gone from the log is waiting, or in the store. Between its old name and the new file there is none.
+        if proxy.log_lines():
             return False
         told = offload(proxy)
         return bool(told.get("uploaded_files")) and told["waiting_files"] == 0
