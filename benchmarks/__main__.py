@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.options import assignment, exit_on_signal
-from benchmarks.ours import Images
+from benchmarks.options import deployment_options, exit_on_signal
+from benchmarks.ours import ALIKE, Deployment, Images
 from benchmarks.results import Reference, compare, summarise
 from benchmarks.run import ENVOY, HAPROXY, MIRROR, SUBJECTS, RunResult, RunSettings, run
 from benchmarks.table import cost_table, speed_table, verdict
@@ -27,9 +27,7 @@ from capture.subcommand import terminating
 )
 @click.option("--quick", is_flag=True, help="Shorter loads and a coarser search, for a first look.")
 @click.option("--skip", multiple=True, type=click.Choice(list(SUBJECTS)), help="What is left out.")
-@click.option(
-    "--env", multiple=True, metavar="NAME=VALUE", help="For our containers, e.g. CAPTURE_BUFSIZE=32768."
-)
+@deployment_options(ALIKE)
 @click.option(
     "--images", nargs=2, metavar="PRIMARY SHADOW", help="Images to measure, instead of building them."
 )
@@ -41,7 +39,7 @@ def main(
     rounds: int,
     quick: bool,
     skip: tuple[str, ...],
-    env: tuple[str, ...],
+    deployment: Deployment,
     images: tuple[str, str] | None,
     json_file: Path | None,
     verbose: bool,
@@ -58,7 +56,7 @@ def main(
         quick=quick,
         skip=frozenset(skip),
         images=Images(*images) if images else None,
-        environment=dict(assignment(text) for text in env),
+        deployment=deployment,
     )
     started = time.monotonic()
     # Ctrl+C, too, ends in the clean-up of whatever is running then.

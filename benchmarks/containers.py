@@ -21,6 +21,7 @@ def container(
     port: int,
     environment: Mapping[str, str],
     command: tuple[str, ...] | None = None,
+    cpu_shares: int | None = None,
 ) -> Iterator[Container]:
     """Run a container for the time of a ``with`` block; yielded once it listens on ``port``.
 
@@ -29,7 +30,12 @@ def container(
     """
     started = engine.run(
         ContainerSettings(
-            image=image, purpose=PURPOSE, network="host", environment=environment, command=command
+            image=image,
+            purpose=PURPOSE,
+            network="host",
+            environment=environment,
+            command=command,
+            cpu_shares=cpu_shares,
         )
     )
     try:

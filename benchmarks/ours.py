@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.containers import container, processes
 from benchmarks.processes import Groups
@@ -12,6 +12,11 @@ from benchmarks.subject import Captured, Node, Subject
 from capture.container import Container
 from capture.engine import Engine
 from capture.errors import UserError
+
+ALIKE = 1024
+"""Docker's ``--cpu-shares`` of a shadow proxy that is anybody's equal."""
+YIELDING = 2
+"""Of one that takes what nobody else wants: the least that Docker allows."""
 
 _LOG = "/var/log/haproxy-traffic.log"
 _PROGRAMS = {"haproxy": "HAProxy", "agent": "agent", "tee": "tee"}
@@ -57,6 +62,16 @@ class Images:
 
     primary: str
     shadow: str
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """How our proxies are started."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """For both containers."""
+    shadow_cpu_shares: int = ALIKE
+    """Docker's ``--cpu-shares`` of the shadow proxy."""
 
 
 class CapturingProxy:
@@ -120,10 +135,10 @@ def _plain(engine: Engine, image: str, port: int, node: Node, template: str) -> 
 
 @contextmanager
 def capture_only(
-    engine: Engine, images: Images, port: int, node: Node, environment: Mapping[str, str]
+    engine: Engine, images: Images, port: int, node: Node, deployment: Deployment
 ) -> Iterator[Subject]:
     """The primary proxy without a shadow."""
-    settings = {**environment, "CAPTURE_SHADOW_HAPROXY": ""}
+    settings = {**deployment.environment, "CAPTURE_SHADOW_HAPROXY": ""}
     with _proxy(engine, images.primary, "primary", port, node, settings) as (proxy, groups):
         yield Subject(port, lambda: groups, proxies=(proxy,))
 
@@ -134,12 +149,16 @@ def capture_and_mirror(
     images: Images,
     ports: tuple[int, int],
     nodes: tuple[Node, Node],
-    environment: Mapping[str, str],
+    deployment: Deployment,
 ) -> Iterator[Subject]:
     """The primary proxy mirroring to the shadow proxy; both capture. Ports and nodes: primary, shadow."""
+    environment, shares = deployment.environment, deployment.shadow_cpu_shares
     to_shadow = {**environment, "CAPTURE_SHADOW_HAPROXY": f"127.0.0.1:{ports[1]}"}
     with (
-        _proxy(engine, images.shadow, "shadow", ports[1], nodes[1], environment) as (shadow, shadow_groups),
+        _proxy(engine, images.shadow, "shadow", ports[1], nodes[1], environment, shares) as (
+            shadow,
+            shadow_groups,
+        ),
         _proxy(engine, images.primary, "primary", ports[0], nodes[0], to_shadow) as (primary, groups),
     ):
         all_groups = {**groups, **shadow_groups}
@@ -152,20 +171,26 @@ def mirror_straight(
     images: Images,
     port: int,
     nodes: tuple[Node, Node],
-    environment: Mapping[str, str],
+    deployment: Deployment,
 ) -> Iterator[Subject]:
     """The primary proxy mirroring straight to the shadow's node, as Envoy's mirror does. Nodes: primary, shadow."""
-    settings = {**environment, "CAPTURE_SHADOW_HAPROXY": " ".join(nodes[1].addresses)}
+    settings = {**deployment.environment, "CAPTURE_SHADOW_HAPROXY": " ".join(nodes[1].addresses)}
     with _proxy(engine, images.primary, "primary", port, nodes[0], settings) as (proxy, groups):
         yield Subject(port, lambda: groups, mirrors=True, proxies=(proxy,))
 
 
 @contextmanager
 def _proxy(
-    engine: Engine, image: str, role: str, port: int, node: Node, environment: Mapping[str, str]
+    engine: Engine,
+    image: str,
+    role: str,
+    port: int,
+    node: Node,
+    environment: Mapping[str, str],
+    cpu_shares: int | None = None,
 ) -> Iterator[tuple[CapturingProxy, Groups]]:
     settings = {**environment, "CAPTURE_PORT": str(port), "CAPTURE_NODES": " ".join(node.addresses)}
-    with container(engine, image, port, settings) as started:
+    with container(engine, image, port, settings, cpu_shares=cpu_shares) as started:
         started.wait_healthy()
         names = {program: f"{role} {title}" for program, title in _PROGRAMS.items()}
         yield CapturingProxy(role, started), processes(started, names)

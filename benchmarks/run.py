@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,14 @@ from benchmarks.host_process import free_ports
 from benchmarks.images import built_images
 from benchmarks.measure import QUICK, Bench, Durations, Measured
 from benchmarks.node import cluster_node
-from benchmarks.ours import Images, capture_and_mirror, capture_only, haproxy_alone, mirror_straight
+from benchmarks.ours import (
+    Deployment,
+    Images,
+    capture_and_mirror,
+    capture_only,
+    haproxy_alone,
+    mirror_straight,
+)
 from benchmarks.programs import ensure_envoy, ensure_programs
 from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.subject import Subject
@@ -50,8 +57,7 @@ class RunSettings:
     """Names of subjects that are left out."""
     images: Images | None = None
     """Images to measure; None: they are built, and removed after the run."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """For our containers."""
+    deployment: Deployment = field(default_factory=Deployment)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
             console.detail,
         )
         found = environment(engine, images.primary, binary)
-        parts = _Subjects(engine, images, bench, ports, settings.environment)
+        parts = _Subjects(engine, images, bench, ports, settings.deployment)
         if binary is not None:
             parts.envoy_image = stack.enter_context(
                 envoy_image(engine, images.primary, binary, folder / "envoy")
@@ -122,13 +128,13 @@ class _Subjects:
         images: Images,
         bench: Bench,
         ports: list[int],
-        environment: Mapping[str, str],
+        deployment: Deployment,
     ) -> None:
         self._engine = engine
         self._images = images
         self._bench = bench
         self._ports = ports
-        self._environment = environment
+        self._deployment = deployment
         self.envoy_image = ""
         self.concurrency = 1
         """Envoy's worker threads."""
@@ -140,10 +146,10 @@ class _Subjects:
         starts: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
             DIRECT: self._direct,
             HAPROXY: lambda: haproxy_alone(engine, images.primary, ports[2], primary),
-            CAPTURE: lambda: capture_only(engine, images, ports[3], primary, self._environment),
-            STRAIGHT: lambda: mirror_straight(engine, images, ports[7], (primary, shadow), self._environment),
+            CAPTURE: lambda: capture_only(engine, images, ports[3], primary, self._deployment),
+            STRAIGHT: lambda: mirror_straight(engine, images, ports[7], (primary, shadow), self._deployment),
             MIRROR: lambda: capture_and_mirror(
-                engine, images, (ports[4], ports[5]), (primary, shadow), self._environment
+                engine, images, (ports[4], ports[5]), (primary, shadow), self._deployment
             ),
             ENVOY: lambda: envoy(engine, self.envoy_image, ports[6], primary, shadow, self.concurrency),
         }

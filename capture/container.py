@@ -52,6 +52,8 @@ class ContainerSettings:
     user: str | None = None
     security: tuple[str, ...] = ()
     """Docker's ``--security-opt``."""
+    cpu_shares: int | None = None
+    """Docker's ``--cpu-shares``, 2 to 262144: its weight beside others that want the same cores. None: the engine's default, 1024."""
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,7 @@ def run_container(
         ],
         user=settings.user,
         security_opt=list(settings.security),
+        cpu_shares=settings.cpu_shares,
     )
     try:
         container.start()

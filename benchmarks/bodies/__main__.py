@@ -10,8 +10,8 @@ import click
 from benchmarks.bodies.results import compare, incomplete, summarise
 from benchmarks.bodies.run import CAPTURE, HAPROXY, MIRROR, SUBJECTS, RunResult, RunSettings, run
 from benchmarks.bodies.tables import asked, latency_table, memory_table, mix_table, sustained_table
-from benchmarks.options import assignment, exit_on_signal
-from benchmarks.ours import Images
+from benchmarks.options import deployment_options, exit_on_signal
+from benchmarks.ours import YIELDING, Deployment, Images
 from capture.command import CONTEXT, Command
 from capture.console import Console, Verbosity
 from capture.errors import ExitCode
@@ -27,9 +27,7 @@ from capture.subcommand import terminating
 )
 @click.option("--quick", is_flag=True, help="Shorter loads and fewer requests, for a first look.")
 @click.option("--skip", multiple=True, type=click.Choice(list(SUBJECTS)), help="What is left out.")
-@click.option(
-    "--env", multiple=True, metavar="NAME=VALUE", help="For our containers, e.g. CAPTURE_BUFSIZE=32768."
-)
+@deployment_options(YIELDING)
 @click.option(
     "--images", nargs=2, metavar="PRIMARY SHADOW", help="Images to measure, instead of building them."
 )
@@ -41,7 +39,7 @@ def main(
     rounds: int,
     quick: bool,
     skip: tuple[str, ...],
-    env: tuple[str, ...],
+    deployment: Deployment,
     images: tuple[str, str] | None,
     json_file: Path | None,
     verbose: bool,
@@ -58,7 +56,7 @@ def main(
         quick=quick,
         skip=frozenset(skip),
         images=Images(*images) if images else None,
-        environment=dict(assignment(text) for text in env),
+        deployment=deployment,
     )
     started = time.monotonic()
     # Ctrl+C, too, ends in the clean-up of whatever is running then.

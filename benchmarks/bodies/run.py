@@ -1,7 +1,7 @@
 """One run: everything is started, measured in interleaved rounds, and removed."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from benchmarks.bodies.sink import sink
 from benchmarks.environment import environment
 from benchmarks.host_process import free_ports
 from benchmarks.images import built_images
-from benchmarks.ours import Images, capture_and_mirror, capture_only, haproxy_alone, haproxy_twice
+from benchmarks.ours import Deployment, Images, capture_and_mirror, capture_only, haproxy_alone, haproxy_twice
 from benchmarks.programs import ensure_programs
 from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.subject import Subject
@@ -43,8 +43,7 @@ class RunSettings:
     """Names of subjects that are left out."""
     images: Images | None = None
     """Images to measure; None: they are built, and removed after the run."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """For our containers."""
+    deployment: Deployment = field(default_factory=Deployment)
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,9 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         starts: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
             HAPROXY: lambda: haproxy_alone(engine, images.primary, ports[2], primary),
             TWICE: lambda: haproxy_twice(engine, images.primary, ports[3], primary),
-            CAPTURE: lambda: capture_only(engine, images, ports[4], primary, settings.environment),
+            CAPTURE: lambda: capture_only(engine, images, ports[4], primary, settings.deployment),
             MIRROR: lambda: capture_and_mirror(
-                engine, images, (ports[5], ports[6]), (primary, shadow), settings.environment
+                engine, images, (ports[5], ports[6]), (primary, shadow), settings.deployment
             ),
         }
         found = environment(engine, images.primary, None)

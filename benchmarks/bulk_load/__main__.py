@@ -10,8 +10,8 @@ import click
 from benchmarks.bulk_load.report import table, verdicts
 from benchmarks.bulk_load.run import LoadSettings, run
 from benchmarks.documents import MEGABYTE
-from benchmarks.options import assignment, exit_on_signal
-from benchmarks.ours import Images
+from benchmarks.options import deployment_options, exit_on_signal
+from benchmarks.ours import YIELDING, Deployment, Images
 from capture.command import CONTEXT, Command
 from capture.console import Console, Verbosity
 from capture.errors import ExitCode
@@ -27,9 +27,7 @@ from capture.subcommand import terminating
 @click.option(
     "--rounds", default=3, type=click.IntRange(1, 99), help="Loads in each of the two ways, in turns."
 )
-@click.option(
-    "--env", multiple=True, metavar="NAME=VALUE", help="For our containers, e.g. CAPTURE_BUFSIZE=32768."
-)
+@deployment_options(YIELDING)
 @click.option(
     "--images", nargs=2, metavar="PRIMARY SHADOW", help="Images to measure, instead of building them."
 )
@@ -44,7 +42,7 @@ def main(
     nodes: int,
     heap: str,
     rounds: int,
-    env: tuple[str, ...],
+    deployment: Deployment,
     images: tuple[str, str] | None,
     json_file: Path | None,
     verbose: bool,
@@ -63,7 +61,7 @@ def main(
         heap=heap,
         rounds=rounds,
         images=Images(*images) if images else None,
-        environment=dict(assignment(text) for text in env),
+        deployment=deployment,
     )
     begun = time.monotonic()
     # Ctrl+C, too, ends in the clean-up of whatever is running then.

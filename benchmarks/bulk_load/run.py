@@ -17,7 +17,7 @@ from benchmarks.environment import environment
 from benchmarks.host_process import free_ports
 from benchmarks.images import built_images
 from benchmarks.losses import losses, not_mirrored
-from benchmarks.ours import Images, capture_and_mirror, haproxy_alone
+from benchmarks.ours import Deployment, Images, capture_and_mirror, haproxy_alone
 from benchmarks.programs import ensure_programs
 from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.raw_client import request
@@ -46,8 +46,7 @@ class LoadSettings:
     rounds: int = 3
     images: Images | None = None
     """Images to measure; None: they are built, and removed after the run."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """For our containers."""
+    deployment: Deployment = field(default_factory=Deployment)
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ class _Measurement:
         self._create_indices()
         ports = (self._ports[0], self._ports[1])
         with capture_and_mirror(
-            self._engine, self._images, ports, self._targets, self._settings.environment
+            self._engine, self._images, ports, self._targets, self._settings.deployment
         ) as subject:
             before = [proxy.counters() for proxy in subject.proxies]
             took = load(_address(subject), self._bulks, self._settings.clients)
