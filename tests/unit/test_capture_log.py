@@ -584,14 +584,19 @@ def test_the_newest_of_what_is_elsewhere_are_kept(path: Path) -> None:
     assert numbers(path) == [5, 6, 7, 8]
 
 
-def test_numbers_go_on_when_all_files_are_elsewhere(path: Path) -> None:
-    offloaded(path, 41)
-    log = make_offloaded(path)
+def rotate_once(log: CaptureLog, path: Path) -> None:
+    """Let it write two lines, of which a file has room for one, and compress the first one's."""
     log.start()
     log.append([line(0), line(1)])
     settle(log, 2)
     compressed(path)
     log.close(PATIENCE_S)
+
+
+def test_numbers_go_on_when_all_files_are_elsewhere(path: Path) -> None:
+    offloaded(path, 41)
+    log = make_offloaded(path)
+    rotate_once(log, path)
     assert numbers(path) == [42]
 
 
@@ -604,11 +609,7 @@ def test_numbers_go_on_behind_every_ledger_whoever_takes_files_now(path: Path, o
     (folder / "damaged.json").write_text("{")
     taken = Offloaded([folder / "cloudwatch.json", folder / "s3.json"], 0) if on else None
     log = CaptureLog(path, 30, LARGE, LARGE, offloaded=taken, offload_dir=folder)
-    log.start()
-    log.append([line(0), line(1)])
-    settle(log, 2)
-    compressed(path)
-    log.close(PATIENCE_S)
+    rotate_once(log, path)
     assert numbers(path) == [501]
 
 

@@ -182,15 +182,19 @@ def test_descriptors_beyond_those_of_select(areas: Areas, file: int) -> None:
     assert written(file) == b"".join(line.parts())
 
 
-def test_a_process_that_stands_still_is_ended(
-    areas: Areas, file: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(long_writer, "_STILL_S", 0.5)
-    writer = ProcessWriter(ARGUMENTS)
-    writer.start()
-    line = long_line(body(areas))
+def child_that_wrote(writer: ProcessWriter, line: LongBodiesLine, file: int) -> int:
+    """The writer's process, which has written a first line."""
     writer.write(line, file, None, always)
     (child,) = children(os.getpid())
+    return child
+
+
+def test_a_process_that_stands_still_is_ended(
+    writer: ProcessWriter, areas: Areas, file: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_writer, "_STILL_S", 0.5)
+    line = long_line(body(areas))
+    child = child_that_wrote(writer, line, file)
     os.kill(child, signal.SIGSTOP)
     before = len(written(file))
     with pytest.raises(TimeoutError):
@@ -199,7 +203,6 @@ def test_a_process_that_stands_still_is_ended(
     assert len(written(file)) == before
     writer.write(line, file, None, always)
     assert written(file) == b"".join(line.parts()) * 2
-    writer.close()
 
 
 def test_whatever_goes_wrong_the_process_writes_nothing_more(
@@ -239,12 +242,9 @@ def test_no_time_ends_the_process_before_it_is_said(writer: ProcessWriter, areas
     assert len(got) < len(BODY)
 
 
-def test_a_process_that_died_costs_a_try(areas: Areas, file: int) -> None:
-    writer = ProcessWriter(ARGUMENTS)
-    writer.start()
+def test_a_process_that_died_costs_a_try(writer: ProcessWriter, areas: Areas, file: int) -> None:
     line = long_line(body(areas))
-    writer.write(line, file, None, always)
-    (child,) = children(os.getpid())
+    child = child_that_wrote(writer, line, file)
     os.kill(child, signal.SIGKILL)
     before = len(written(file))
     with pytest.raises(ConnectionError):
