@@ -9,8 +9,8 @@ import click
 
 from benchmarks.options import deployment_options, exit_on_signal
 from benchmarks.ours import ALIKE, Deployment, Images
-from benchmarks.results import Reference, compare, summarise
-from benchmarks.run import ENVOY, HAPROXY, MIRROR, SUBJECTS, RunResult, RunSettings, run
+from benchmarks.results import Reference, compare_elsewhere, compare_here, summarise
+from benchmarks.run import ENVOY, HAPROXY, MIRROR, PROTOTYPE, SUBJECTS, RunResult, RunSettings, run
 from benchmarks.table import cost_table, speed_table, verdict
 from capture.command import CONTEXT, Command
 from capture.console import Console, Verbosity
@@ -44,9 +44,9 @@ def main(
     json_file: Path | None,
     verbose: bool,
 ) -> int:
-    """Measure what capture and mirror cost, beside HAProxy alone and Envoy's mirror, on this machine.
+    """Measure what capture and mirror cost, beside HAProxy alone, Envoy's mirror and a simple prototype, on this machine.
 
-    Needs Linux, a Docker engine, h2load and nginx (installed when root on Debian), and PyPI for Envoy. Takes some 12 minutes.
+    Needs Linux, a Docker engine, h2load and nginx (installed when root on Debian), and PyPI for Envoy. Takes some 15 minutes.
     The results go to stdout. docs/benchmark.md says what is measured, and how.
 
     Example: python -m capture.local_engine run -- python -m benchmarks --rounds 1 --quick
@@ -75,14 +75,14 @@ def _show(result: RunResult, seconds: float) -> None:
     click.echo(speed_table(summaries, SUBJECTS[HAPROXY], SUBJECTS[ENVOY]))
     click.echo()
     click.echo(cost_table(summaries))
-    if SUBJECTS[MIRROR] in summaries:
-        comparisons = compare(
-            summaries[SUBJECTS[MIRROR]],
-            summaries.get(SUBJECTS[HAPROXY]),
-            summaries.get(SUBJECTS[ENVOY]),
-            Reference(),
+    ours = summaries.get(SUBJECTS[MIRROR])
+    if ours is not None:
+        here = compare_here(ours, summaries.get(SUBJECTS[PROTOTYPE]))
+        elsewhere = compare_elsewhere(
+            ours, summaries.get(SUBJECTS[HAPROXY]), summaries.get(SUBJECTS[ENVOY]), Reference()
         )
-        click.echo(f"\n{verdict(comparisons)}")
+        click.echo(f"\n{verdict('the prototype in this run', here)}")
+        click.echo(verdict("the prototype on another machine, by ratios", elsewhere))
 
 
 if __name__ == "__main__":

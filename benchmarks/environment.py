@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.ours import Deployment
 from benchmarks.programs import version
 from capture.container import ContainerSettings
 from capture.engine import Engine
@@ -16,8 +17,10 @@ _PROGRAMS = {
 }
 
 
-def environment(engine: Engine, image: str, envoy: Path | None) -> dict[str, str]:
-    """Machine and versions, in the order in which they are shown."""
+def environment(
+    engine: Engine, image: str, deployment: Deployment, envoy: Path | None = None
+) -> dict[str, str]:
+    """Machine, versions and how our proxies are started, in the order in which they are shown."""
     found = {
         "cores": str(os.cpu_count()),
         "processor": _processor(),
@@ -26,6 +29,8 @@ def environment(engine: Engine, image: str, envoy: Path | None) -> dict[str, str
         **_in_image(engine, image),
         "nginx": version("nginx", "-v"),
         "h2load": version("h2load", "--version"),
+        "--shadow-cpu-shares": str(deployment.shadow_cpu_shares),
+        **deployment.environment,
     }
     if envoy is not None:
         found["envoy"] = version(str(envoy), "--version")

@@ -1,4 +1,4 @@
-"""Medians over the rounds, ratios, and the comparison with the reference prototype."""
+"""Medians over the rounds, ratios, and the comparison with the prototype."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the prototype reached, as ratios, which hold on other machines too."""
+    """What the prototype reached on another machine, as ratios to what was measured beside it there."""
 
     of_haproxy: float = 20_500 / 75_000
     of_envoy: float = 20_500 / 18_000
@@ -32,7 +32,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of ours beside the reference's."""
+    """One figure of ours beside the prototype's."""
 
     name: str
     ours: float
@@ -58,10 +58,24 @@ def summarise(rounds: Sequence[Measured]) -> Summary:
     )
 
 
-def compare(
+def compare_here(ours: Summary, prototype: Summary | None) -> list[Comparison]:
+    """Capture and mirror beside the prototype that was measured in the same run, if it was."""
+    if prototype is None:
+        return []
+    found = [
+        Comparison("p50, ms", ours.p50_ms, prototype.p50_ms, higher_is_better=False),
+        Comparison("p99, ms", ours.p99_ms, prototype.p99_ms, higher_is_better=False),
+    ]
+    if prototype.maximum:
+        share = (ours.maximum or 0) / prototype.maximum
+        found.insert(0, Comparison("maximum, of the prototype's", share, 1.0, higher_is_better=True))
+    return found
+
+
+def compare_elsewhere(
     ours: Summary, haproxy: Summary | None, envoy: Summary | None, reference: Reference
 ) -> list[Comparison]:
-    """Capture and mirror beside the prototype's ratios, as far as there is something to compare with."""
+    """Capture and mirror beside the prototype's ratios of another machine, as far as there is something to compare with."""
     found = []
     if haproxy is not None:
         if haproxy.maximum:

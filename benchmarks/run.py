@@ -22,6 +22,7 @@ from benchmarks.ours import (
     mirror_straight,
 )
 from benchmarks.programs import ensure_envoy, ensure_programs
+from benchmarks.prototype.proxy import prototype
 from benchmarks.quiet import BUSY_CORES, QuietMachine
 from benchmarks.subject import Subject
 from capture.console import SILENT, Console
@@ -33,6 +34,7 @@ CAPTURE = "capture"
 STRAIGHT = "straight"
 MIRROR = "mirror"
 ENVOY = "envoy"
+PROTOTYPE = "prototype"
 SUBJECTS = {
     DIRECT: "direct to the node",
     HAPROXY: "HAProxy alone",
@@ -40,6 +42,7 @@ SUBJECTS = {
     STRAIGHT: "ours, no shadow proxy",
     MIRROR: "ours, capture + mirror",
     ENVOY: "Envoy, mirror",
+    PROTOTYPE: "prototype, capture + mirror",
 }
 """Name -> what it is called in the tables. A round measures them in this order."""
 
@@ -84,21 +87,23 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         # nginx's worker is not root.
         folder.chmod(0o755)
         images = settings.images or stack.enter_context(built_images(engine, folder / "workspace", console))
-        ports = free_ports(8)
+        ports = free_ports(10)
         bench = Bench(
             stack.enter_context(cluster_node(folder / "primary", ports[0])),
             stack.enter_context(cluster_node(folder / "shadow", ports[1])),
             QUICK if settings.quick else Durations(),
             console.detail,
         )
-        found = environment(engine, images.primary, binary)
+        found = environment(engine, images.primary, settings.deployment, binary)
         parts = _Subjects(engine, images, bench, ports, settings.deployment)
         if binary is not None:
             parts.envoy_image = stack.enter_context(
                 envoy_image(engine, images.primary, binary, folder / "envoy")
             )
-            parts.concurrency = _best_concurrency(bench, parts, console)
-            found["envoy concurrency"] = str(parts.concurrency)
+        for name in (ENVOY, PROTOTYPE):
+            if name in subjects:
+                parts.threads[name] = _best_threads(bench, parts, name, console)
+                found[f"threads of {name}"] = str(parts.threads[name])
         quiet = QuietMachine(_PATIENCE_S)
         rounds: dict[str, list[Measured]] = {name: [] for name in subjects}
         for number in range(settings.rounds):
@@ -136,8 +141,8 @@ class _Subjects:
         self._ports = ports
         self._deployment = deployment
         self.envoy_image = ""
-        self.concurrency = 1
-        """Envoy's worker threads."""
+        self.threads = {ENVOY: 1, PROTOTYPE: 1}
+        """Of those whose best number is looked for; for the prototype, of each HAProxy."""
 
     def start(self, name: str) -> AbstractContextManager[Subject]:
         """Run the subject ``name`` for the time of a ``with`` block."""
@@ -151,7 +156,10 @@ class _Subjects:
             MIRROR: lambda: capture_and_mirror(
                 engine, images, (ports[4], ports[5]), (primary, shadow), self._deployment
             ),
-            ENVOY: lambda: envoy(engine, self.envoy_image, ports[6], primary, shadow, self.concurrency),
+            ENVOY: lambda: envoy(engine, self.envoy_image, ports[6], primary, shadow, self.threads[ENVOY]),
+            PROTOTYPE: lambda: prototype(
+                engine, images.primary, (ports[8], ports[9]), (primary, shadow), self.threads[PROTOTYPE]
+            ),
         }
         return starts[name]()
 
@@ -160,16 +168,16 @@ class _Subjects:
         yield Subject(self._bench.primary.port, dict)
 
 
-def _best_concurrency(bench: Bench, parts: _Subjects, console: Console) -> int:
-    """Envoy's best number of worker threads: one for every core, or just one."""
+def _best_threads(bench: Bench, parts: _Subjects, name: str, console: Console) -> int:
+    """The best number of threads for a rival: one for every core, or just one."""
     rates = {}
-    for concurrency in sorted({1, len(os.sched_getaffinity(0))}):
-        parts.concurrency = concurrency
-        with parts.start(ENVOY) as subject:
-            rates[concurrency] = bench.burst(subject)
-    best = max(rates, key=lambda concurrency: rates[concurrency])
-    tried = ", ".join(f"{concurrency}: {rate:,.0f} req/s" for concurrency, rate in rates.items())
-    console.progress(f"Envoy's worker threads: {tried}; {best} it is")
+    for threads in sorted({1, len(os.sched_getaffinity(0))}):
+        parts.threads[name] = threads
+        with parts.start(name) as subject:
+            rates[threads] = bench.burst(subject)
+    best = max(rates, key=lambda threads: rates[threads])
+    tried = ", ".join(f"{threads}: {rate:,.0f} req/s" for threads, rate in rates.items())
+    console.progress(f"{SUBJECTS[name]}, by threads: {tried}; {best} it is")
     return best
 
 

@@ -62,17 +62,17 @@ def cost_table(summaries: Mapping[str, Summary]) -> str:
     return render(rows)
 
 
-def verdict(comparisons: Sequence[Comparison]) -> str:
-    """Whether ours is at least as fast as the reference prototype, and in which figures it is not."""
+def verdict(reference: str, comparisons: Sequence[Comparison]) -> str:
+    """Whether ours is at least as fast as ``reference``, and in which figures it is not."""
     if not comparisons:
-        return "reference prototype: nothing to compare"
+        return f"{reference}: nothing to compare"
     figures = "; ".join(
         f"{one.name} {one.ours:.2f} ({'at least' if one.higher_is_better else 'at most'} {one.reference:.2f}: "
         f"{'yes' if one.holds else 'NO'})"
         for one in comparisons
     )
     answer = "yes" if all(one.holds for one in comparisons) else "NO"
-    return f"at least as fast as the reference prototype: {answer} - {figures}"
+    return f"at least as fast as {reference}: {answer} - {figures}"
 
 
 def _ratio(summary: Summary, base: Summary | None) -> str:

@@ -81,7 +81,7 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
                 engine, images, (ports[5], ports[6]), (primary, shadow), settings.deployment
             ),
         }
-        found = environment(engine, images.primary, None)
+        found = environment(engine, images.primary, settings.deployment)
         quiet = QuietMachine(_PATIENCE_S)
         rounds: dict[str, list[Measured]] = {name: [] for name in subjects}
         for number in range(settings.rounds):

@@ -126,7 +126,7 @@ def run(settings: LoadSettings, console: Console = SILENT) -> LoadResult:
             console.progress(
                 f"warning: others used {quiet.busiest:.1f} cores just before a load; a ratio of a few hundredths means nothing then"
             )
-        found = environment(engine, images.primary, None)
+        found = environment(engine, images.primary, settings.deployment)
         found["cores used by others just before a measurement"] = f"{quiet.busiest:.1f}"
         return LoadResult(found, settings.documents, haproxy, ours)
 

@@ -1,6 +1,6 @@
 from benchmarks.load import Latency
 from benchmarks.measure import Burst, Measured, ProcessCost
-from benchmarks.results import Comparison, Reference, compare, summarise
+from benchmarks.results import Comparison, Reference, compare_elsewhere, compare_here, summarise
 from benchmarks.table import cost_table, render, speed_table, verdict
 
 
@@ -52,21 +52,36 @@ def test_cost_table_shows_every_process() -> None:
     )
 
 
-def test_compares_with_the_reference() -> None:
+def test_compares_with_the_prototype_of_the_same_run() -> None:
+    ours, prototype = (summarise([_measured(*args)]) for args in ((0.2, 15_000), (0.6, 10_000)))
+    comparisons = compare_here(ours, prototype)
+    assert [one.holds for one in comparisons] == [True, True, True]
+    assert verdict("it", comparisons).startswith(
+        "at least as fast as it: yes - maximum, of the prototype's 1.50 (at least 1.00: yes); p50, ms 0.20 (at most 0.60: yes)"
+    )
+    assert [one.holds for one in compare_here(prototype, ours)] == [False, False, False]
+
+
+def test_a_prototype_without_a_maximum_is_compared_by_its_latency() -> None:
+    ours, prototype = (summarise([_measured(*args)]) for args in ((0.2, 15_000), (0.6, None)))
+    assert [one.name for one in compare_here(ours, prototype)] == ["p50, ms", "p99, ms"]
+
+
+def test_compares_with_the_prototype_of_another_machine() -> None:
     ours, haproxy, envoy = (
         summarise([_measured(*args)]) for args in ((0.6, 20_000), (0.2, 60_000), (0.3, 18_000))
     )
-    comparisons = compare(ours, haproxy, envoy, Reference())
+    comparisons = compare_elsewhere(ours, haproxy, envoy, Reference())
     assert [one.holds for one in comparisons] == [True, True, True, False]
-    assert verdict(comparisons).startswith("at least as fast as the reference prototype: NO")
-    assert "maximum, of Envoy's mirror 1.11 (at least 1.14: NO)" in verdict(comparisons)
+    assert verdict("it", comparisons).startswith("at least as fast as it: NO")
+    assert "maximum, of Envoy's mirror 1.11 (at least 1.14: NO)" in verdict("it", comparisons)
 
 
 def test_verdict_is_yes_when_every_figure_holds() -> None:
-    assert ": yes - " in verdict([Comparison("p50", 0.4, 0.5, higher_is_better=False)])
+    assert ": yes - " in verdict("it", [Comparison("p50", 0.4, 0.5, higher_is_better=False)])
 
 
 def test_nothing_to_compare() -> None:
-    assert verdict(compare(summarise([_measured(1, 1000)]), None, None, Reference())).endswith(
-        "nothing to compare"
-    )
+    ours = summarise([_measured(1, 1000)])
+    assert verdict("it", compare_elsewhere(ours, None, None, Reference())) == "it: nothing to compare"
+    assert verdict("it", compare_here(ours, None)) == "it: nothing to compare"
