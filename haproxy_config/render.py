@@ -70,7 +70,8 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "maxrewrite": _MAXREWRITE,
         "inline_bytes": settings.bufsize - _MAXREWRITE,
         "node_header": NODE_HEADER,
-        "tee_connect_ms": _TEE_CONNECT_MS,
+        "tee_connect_ms": _TEE_CONNECT_MS[settings.role],
+        "tee_check_ms": _TEE_CHECK_MS[settings.role],
         **_line_bounds(settings.bufsize),
         "tee_spool_dir": settings.spool_dir or str(Path(settings.log_path).parent),
         "kept_exchanges": _KEPT_EXCHANGES,
@@ -86,8 +87,9 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "credentials_profile": _CREDENTIALS_PROFILE,
         "credentials_file": _CREDENTIALS_FILE,
         "cloudwatch_group": settings.cloudwatch_log_group or f"/cluster-traffic-capture/{settings.role}",
-        # The other half is the mirror's, whatever the log's disk does.
-        "long_queue_bytes": (settings.tee_memory_bytes + settings.spool_bytes) // 2,
+        # The rest is for what is on its way and for the mirror, whatever the log's disk does.
+        "long_queue_bytes": (settings.tee_memory_bytes + settings.spool_bytes) * 3 // 4,
+        "room_wait_s": _ROOM_WAIT_S[settings.role],
     }
 
 
@@ -104,11 +106,17 @@ _CREDENTIALS_PROFILE = "AmazonCloudWatchAgent"
 NODE_HEADER = "x-cluster-traffic-capture-node"
 """Between HAProxy's two sections around the tee: which node answered. Clients and nodes never see it; agent/copied.py reads it."""
 
-# How long a request waits for a tee that does not answer.
-_TEE_CONNECT_MS = 250
+# How long a request waits for a tee that does not answer, and a health check. Behind the shadow's proxy nobody waits but the mirror, and its tee may be
+# slow only because everybody else has the cores.
+_TEE_CONNECT_MS = {"primary": 250, "shadow": 5000}
+_TEE_CHECK_MS = {"primary": 200, "shadow": 2000}
 
 # Each takes a few KB of the tee's own, whatever its copies take.
 _KEPT_EXCHANGES = 10_000
+
+# The primary's clients shall not feel the capture's disk, but for a moment in a body for which memory has no room: without it the shadow would lack that
+# request. The shadow's mirror can wait, and has the primary's spool behind it.
+_ROOM_WAIT_S = {"primary": 0.1, "shadow": 10.0}
 
 # HAProxy's longest log line ("len" of the "log" directive).
 _LINE_BYTES = 65535

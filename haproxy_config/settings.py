@@ -182,7 +182,7 @@ class ProxySettings:
     """Copies of what passed through the tee, waiting for the agent: memory for them; from half of it on they move to the spool."""
     spool_bytes: int = 4 * 1024 * 1024 * 1024
     """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool. Lines with long bodies that
-    wait for the disk may hold half of both; beyond it they are written without these, and counted."""
+    wait for the disk may hold three quarters of both; beyond it they are written without these, and counted."""
     spool_dir: str = ""
     """Directory of the spool file, which has no name in it; empty: the capture log's."""
 

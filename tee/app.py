@@ -50,7 +50,9 @@ class Tee:
         self._status = Status()
         self._memory = Memory(settings.memory_bytes)
         self._spool = _spool(settings)
-        self._store = Store(self._memory, settings.memory_bytes, self._spool, self._status)
+        self._store = Store(
+            self._memory, settings.memory_bytes, self._spool, settings.room_wait_s, self._status
+        )
         self._kept = Kept(settings.kept_exchanges, _OFFERED, settings.memory_bytes // 2)
         self._offering = Offering(
             self._loop,

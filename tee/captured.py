@@ -50,6 +50,12 @@ class Room(Protocol):
     def give_block(self, block: Block) -> None:
         """It is no longer needed."""
 
+    def has_block(self) -> bool:
+        """There is a block in memory."""
+
+    def wait(self, waited_s: float) -> bool:
+        """Whether to wait for a block, after having waited so many seconds; to be called only when there is none."""
+
     def why_full(self) -> str:
         """Why there was no room just now, in a word."""
 
@@ -69,6 +75,8 @@ class Copy:
         self.total_bytes = 0
         """That passed."""
         self._incomplete = ""
+        self._waited_s = 0.0
+        self._waiting_since_s: float | None = None
         self._ending: Ending = "end"
         self._first_us = 0
         self._last_us = 0
@@ -96,6 +104,21 @@ class Copy:
             # Without a new one the copy ends only if there are more bytes.
             return self._view if self._grow() else None
         return self._view[block.length :]
+
+    def waits(self) -> bool:
+        """Nothing is to be read for now, for want of room; to be asked when there is no `buffer`."""
+        if self._incomplete or (self._waiting_since_s is None and self._room.has_block()):
+            return False
+        now_s = time.monotonic()
+        waited_s = self._waited_s
+        if self._waiting_since_s is not None:
+            waited_s += now_s - self._waiting_since_s
+        if not self._room.has_block() and self._room.wait(waited_s):
+            if self._waiting_since_s is None:
+                self._waiting_since_s = now_s
+            return True
+        self._waited_s, self._waiting_since_s = waited_s, None
+        return False
 
     def filled(self, count: int) -> None:
         """So many bytes are in the `buffer` now."""

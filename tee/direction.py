@@ -26,6 +26,8 @@ class Direction:
         self.copy = copy
         self.blocked = False
         """The target has no room: `pump` is to be called when it has."""
+        self.waiting = False
+        """The copy waits for room: `pump` is to be called soon."""
         self.over = False
 
     def source_event(self, events: int) -> None:
@@ -58,6 +60,9 @@ class Direction:
 
     def _read(self) -> bool:
         buffer = self.copy.buffer()
+        self.waiting = buffer is None and self.copy.waits()
+        if self.waiting:
+            return False
         data = b""
         try:
             if buffer is None:
@@ -108,6 +113,7 @@ class Direction:
 
     def _end(self, ending: Ending) -> None:
         self.over = True
+        self.waiting = False
         self._unsent = b""
         self.copy.end(ending)
 

@@ -13,6 +13,9 @@ _LOG = logging.getLogger(__name__)
 
 _WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 
+# When a copy waits for room it is looked for this often.
+_ROOM_S = 0.002
+
 
 class OpenExchange:
     """From the connection's greeting to the end of both directions; then ``ended`` is called.
@@ -86,9 +89,14 @@ class OpenExchange:
             if direction.blocked and target not in self._watched_for_room and not direction.over:
                 self._watched_for_room.append(target)
                 self._loop.change(target.fileno(), READ | WRITE)
-        if unfinished and not self._turn_comes:
+        if self._turn_comes:
+            return
+        if unfinished:
             self._turn_comes = True
             self._loop.soon(self._next_turn)
+        elif self._request.waiting or self._response.waiting:
+            self._turn_comes = True
+            self._loop.later(_ROOM_S, lambda: self._next_turn(0))
 
     def _next_turn(self, events: int) -> None:
         self._turn_comes = False

@@ -35,11 +35,14 @@ class Memory:
         """Of blocks and single bytes."""
         return self._blocks.used * BLOCK_BYTES + self._single_bytes
 
+    @property
+    def full(self) -> bool:
+        """There is no room for one more block."""
+        return self.used_bytes + BLOCK_BYTES > self._bound_bytes
+
     def take_block(self) -> int | None:
         """A block's number; None: the bound is reached."""
-        if self.used_bytes + BLOCK_BYTES > self._bound_bytes:
-            return None
-        return self._blocks.take()
+        return None if self.full else self._blocks.take()
 
     def give_block(self, number: int) -> None:
         """The block may be used for something else."""

@@ -19,6 +19,8 @@ class Status:
     """Of ended exchanges, in both directions."""
     copied_bytes: int = 0
     """Of these, copied."""
+    copies_waited: int = 0
+    """Directions that were passed on more slowly for a moment, because the spool's thread had to make room in memory."""
     copies_given_up: int = 0
     """Directions whose copy ends early, or that were not copied at all, because a bound was reached."""
     handed_over: int = 0

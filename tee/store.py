@@ -14,19 +14,31 @@ _LOG = logging.getLogger(__name__)
 # How many blocks the thread has to do at most.
 _MOVING = 64
 
+# A disk that has taken nothing for so long stands still.
+_STILL_S = 1.0
+
 # A disk that refuses is tried again this often; what a bound costs is said this rarely.
 _RETRY_S = 5.0
 _SAY_EVERY_S = 60.0
 
 
 class Store:
-    """Implements `tee.captured.Room`."""
+    """Implements `tee.captured.Room`.
 
-    def __init__(self, memory: Memory, memory_bytes: int, spool: Spool | None, status: Status) -> None:
+    Args:
+        room_wait_s: see `tee.settings`.
+    """
+
+    def __init__(
+        self, memory: Memory, memory_bytes: int, spool: Spool | None, room_wait_s: float, status: Status
+    ) -> None:
         self._memory = memory
         self._spool = spool
         self._spool_from_bytes = memory_bytes // 2
+        self._room_wait_s = room_wait_s
         self._status = status
+        self._moved_s = 0.0
+        """When the spool's thread has last made room, or began to."""
         self._movable: dict[Block, None] = {}
         self._moving = 0
         self._refused_until_s = 0.0
@@ -62,6 +74,19 @@ class Store:
         else:
             assert self._spool is not None
             self._spool.give_block(block.number)
+
+    def has_block(self) -> bool:
+        """There is a block in memory."""
+        return not self._memory.full
+
+    def wait(self, waited_s: float) -> bool:
+        """Whether it is worth to wait for a block, after having waited so long: the spool's thread is about to make room, and has just done so."""
+        still_s = time.monotonic() - self._moved_s
+        if not self._moving or waited_s >= self._room_wait_s or still_s > _STILL_S:
+            return False
+        if not waited_s:
+            self._status.copies_waited += 1
+        return True
 
     def why_full(self) -> str:
         """See `tee.handover.Stream`."""
@@ -108,6 +133,7 @@ class Store:
             spool.give_block(written.number)
         else:
             self._memory.give_block(block.number)
+            self._moved_s = time.monotonic()
             block.place, block.number = "spool", written.number
 
     def _move(self) -> None:
@@ -123,6 +149,8 @@ class Store:
             if not spool.write(block, self._memory.view(block.number)[: block.length]):
                 return
             del self._movable[block]
+            if not self._moving:
+                self._moved_s = time.monotonic()
             self._moving += 1
             excess -= BLOCK_BYTES
 

@@ -132,6 +132,7 @@ class TeeProcess:
             "spool_bytes": 64 * MIB,
             "spool_dir": os.fspath(directory),
             "kept_exchanges": 1000,
+            "room_wait_s": 0.0,
             "drain_s": 5.0,
             **settings,
         }

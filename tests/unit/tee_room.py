@@ -13,6 +13,7 @@ class FakeRoom:
         self.single_bytes = 0
         self.sealed: list[int] = []
         self.reasons: list[str] = []
+        self.wait_s = 0.0
 
     def take_bytes(self, count: int) -> bool:
         if len(self.contents) * BLOCK_BYTES + self.single_bytes + count > self._bound_bytes:
@@ -43,6 +44,12 @@ class FakeRoom:
 
     def give_block(self, block: Block) -> None:
         del self.contents[block.number]
+
+    def has_block(self) -> bool:
+        return (len(self.contents) + 1) * BLOCK_BYTES + self.single_bytes <= self._bound_bytes
+
+    def wait(self, waited_s: float) -> bool:
+        return waited_s < self.wait_s
 
     def why_full(self) -> str:
         return "memory_full"

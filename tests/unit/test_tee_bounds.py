@@ -1,20 +1,29 @@
 """What happens at the bounds: copies end there, what passes does not."""
 
 import random
+import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.unit.tee_process import MIB, TeeProcess, read_all, read_exactly, running_tee, until
+from tests.unit.tee_process import MIB, PATIENCE_S, TeeProcess, read_all, read_exactly, running_tee, until
 
 FULL_DISK = "import os, tee.spool; tee.spool._unlinked = lambda directory: os.open('/dev/full', os.O_RDWR)"
+SLOW_DISK = (
+    "import time, tee.spool as s; real = s._write_all; s._write_all = lambda *a: (time.sleep(0.01), real(*a))"
+)
 HANGING_DISK = "import time, tee.spool; tee.spool._write_all = lambda *_: time.sleep(3600)"
 
 
 def pass_through(tee: TeeProcess, data: bytes) -> None:
     """One exchange with a request of any size."""
-    outer, inner = tee.connect()
+    pass_between(*tee.connect(), data)
+
+
+def pass_between(outer: socket.socket, inner: socket.socket, data: bytes) -> None:
+    """The same, of a connection that is there."""
     with outer, inner:
         sender = threading.Thread(target=outer.sendall, args=(data,))
         sender.start()
@@ -45,6 +54,31 @@ def test_beyond_the_memory_copies_go_to_the_spool(tmp_path: Path) -> None:
         assert places == {"memory", "spool"}
         until(lambda: tee.status()["spool_bytes"] == tee.status()["memory_bytes"] == 0, "the space")
     assert [path for path in tmp_path.iterdir() if "spool" in path.name] == []
+
+
+def test_where_a_copy_may_wait_the_sender_goes_at_the_pace_of_the_spool(tmp_path: Path) -> None:
+    with running_tee(
+        tmp_path, SLOW_DISK, memory_bytes=2 * MIB, spool_bytes=64 * MIB, room_wait_s=PATIENCE_S
+    ) as tee:
+        sent = [random.Random(seed).randbytes(6 * MIB) for seed in range(3)]
+        # At once: one copy's room is the other one's want.
+        connections = [tee.connect() for _ in sent]
+        with ThreadPoolExecutor() as pool:
+            for done in [
+                pool.submit(pass_between, outer, inner, data)
+                for (outer, inner), data in zip(connections, sent, strict=True)
+            ]:
+                done.result()
+        status = tee.status()
+        assert status["copies_given_up"] == 0
+        assert 0 < status["copies_waited"] <= 6
+        agent = tee.agent()
+        copied = []
+        for _ in sent:
+            exchange = agent.next()
+            copied.append(agent.bytes(exchange.request))
+            agent.acknowledge(exchange.id)
+        assert sorted(copied) == sorted(sent)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +121,8 @@ def test_without_room_the_copy_ends_and_the_client_feels_nothing(
         assert log.count("can't be written") == (1 if statements else 0)
 
 
-def test_a_hanging_disk_delays_nobody(tmp_path: Path) -> None:
-    with running_tee(tmp_path, HANGING_DISK, memory_bytes=2 * MIB) as tee:
+def test_a_hanging_disk_delays_nobody_for_long(tmp_path: Path) -> None:
+    with running_tee(tmp_path, HANGING_DISK, memory_bytes=2 * MIB, room_wait_s=3600.0) as tee:
         sent = [random.Random(seed).randbytes(MIB) for seed in range(6)]
         for data in sent:
             pass_through(tee, data)

@@ -92,6 +92,33 @@ def test_blocks_that_follow_one_another_are_one_piece() -> None:
     )
 
 
+def test_a_copy_waits_for_room_as_long_as_that_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    room = FakeRoom(1)
+    room.wait_s = 1.0
+    copy, other = Copy(room), Copy(room)
+    feed(other, b"x" * BLOCK_BYTES)
+    assert copy.buffer() is None
+    assert copy.waits()
+    now_s = 0.75
+    assert copy.waits()
+    other.release()
+    assert not copy.waits()
+    feed(copy, b"y" * BLOCK_BYTES)
+    assert copy.buffer() is None
+    # What it has waited before counts too.
+    now_s = 5.0
+    assert copy.waits()
+    now_s = 5.2
+    assert copy.waits()
+    now_s = 5.3
+    assert not copy.waits()
+    feed(copy, b"z")
+    assert copy.stream().incomplete == "memory_full"
+    assert not copy.waits()
+
+
 def test_without_copying_everything_is_counted() -> None:
     room = FakeRoom(10)
     copy = Copy(room)

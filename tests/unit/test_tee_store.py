@@ -31,7 +31,7 @@ class Place:
         self.spool = spool
         self.memory = Memory(BLOCKS * BLOCK_BYTES)
         self.status = Status()
-        self.store = Store(self.memory, BLOCKS * BLOCK_BYTES, spool, self.status)
+        self.store = Store(self.memory, BLOCKS * BLOCK_BYTES, spool, 0.5, self.status)
 
     def copy(self, letter: bytes, blocks: int) -> Copy:
         """An ended copy of so many full blocks."""
@@ -166,6 +166,31 @@ def test_a_disk_that_has_room_again_is_used_again(
     assert place.memory.used_bytes == BLOCKS // 2 * BLOCK_BYTES
     assert place.read(copy.stream()) == b"a" * (6 * BLOCK_BYTES)
     assert len(caplog.records) == 1
+
+
+def test_room_is_worth_waiting_for_while_it_is_being_made(place: Place) -> None:
+    assert not place.store.wait(0.0)
+    place.copy(b"a", 6)
+    place.settle()
+    place.copy(b"b", 3)
+    # What is moved now has not arrived yet.
+    assert place.store._moving
+    assert place.store.wait(0.0)
+    assert place.store.wait(0.49)
+    assert not place.store.wait(0.5)
+    assert place.status.copies_waited == 1
+    place.settle()
+    assert not place.store.wait(0.0)
+
+
+def test_a_disk_that_takes_nothing_is_not_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.copy(b"a", 6)
+    place.settle()
+    place.copy(b"b", 3)
+    monkeypatch.setattr(store_module, "_STILL_S", -1.0)
+    assert place.store._moving
+    assert not place.store.wait(0.0)
+    place.settle()
 
 
 def test_a_file_system_without_nameless_files_will_do(
