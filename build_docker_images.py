@@ -21,6 +21,9 @@ from haproxy_config.nodes import Node, NodeError, parse_node
 from haproxy_config.settings import CAPTURE_RESPONSES, MIRROR_AGENTS
 
 _EXAMPLE = """\b
+Exit codes: 0 done, 2 input that can't be used, 3 no Docker engine, 4 a build failed, 130 interrupted.
+
+\b
 Example:
   ./build_docker_images.py \\
       --primary-image haproxy-primary \\
@@ -32,8 +35,6 @@ Example:
   docker run -d -p 80:9200 --add-host host.docker.internal:host-gateway haproxy-primary
   docker run -d -p 81:9200 --add-host host.docker.internal:host-gateway haproxy-shadow
   ./build_docker_images.py --traffic-gen-image traffic-gen
-\b
-Exit codes: 0 done, 2 input that can't be used, 3 no Docker engine, 4 a build failed, 130 interrupted.
 """
 
 _CONTEXT = {**CONTEXT, "auto_envvar_prefix": "CAPTURE_BUILD"}
@@ -108,10 +109,23 @@ def _several_nodes(flag: str, text: str, default: str) -> Callable[[_Function], 
 @click.option("--traffic-gen-image", show_envvar=True, show_default="none: not built", metavar="NAME[:TAG]",
               help="Name of the image of the traffic generator; without --primary-nodes and --shadow-..., only this is built.")  # fmt: skip
 @click.option(
-    "--dry-run", is_flag=True, show_envvar=True, help="Render the files into the workspace, build nothing."
+    "--dry-run",
+    is_flag=True,
+    show_envvar=True,
+    show_default="off",
+    help="Render the files into the workspace, build nothing.",
 )
-@click.option("-q", "--quiet", is_flag=True, show_envvar=True, help="No progress on stderr.")
-@click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="The builds' whole output on stderr.")
+@click.option(
+    "-q", "--quiet", is_flag=True, show_envvar=True, show_default="off", help="No progress on stderr."
+)
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    show_envvar=True,
+    show_default="off",
+    help="The builds' whole output on stderr.",
+)
 def main(*, traffic_gen_image: str | None, dry_run: bool, quiet: bool, verbose: bool, **values: Any) -> None:
     """Build the Docker images of the capture proxies.
 

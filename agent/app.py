@@ -42,6 +42,9 @@ _LAST_READ_S = 0.02
 # Longer than the tee waits for acknowledgements when it stops.
 _LAST_COPIES_S = 2.5
 
+# Of the time for the agent's end: then nothing more is mirrored, and the rest is the log's, which has written all the while.
+_MIRRORING_SHARE = 0.75
+
 
 class Agent:
     """One agent; to be made where an event loop runs.
@@ -103,10 +106,12 @@ class Agent:
             await stop.wait()
             # HAProxy has ended, but for what the sockets still hold.
             await asyncio.sleep(_LAST_READ_S)
-            await self._last_copies()
+            until_s = self._loop.time() + self._settings.drain_s
+            mirroring_until_s = until_s - (1 - _MIRRORING_SHARE) * self._settings.drain_s
+            await self._last_copies(min(self._loop.time() + _LAST_COPIES_S, mirroring_until_s))
             if self._mirror is not None:
-                await self._mirror.drain(self._settings.drain_s)
-        self._end()
+                await self._mirror.drain(mirroring_until_s - self._loop.time())
+        self._end(until_s)
         # What the tee does not know to be done with it offers to the next agent, which has no news of it.
         await self._tee.close()
         tee.cancel()
@@ -142,7 +147,7 @@ class Agent:
             for connection in list(self._connections):
                 connection.close()
 
-    def _end(self) -> None:
+    def _end(self, until_s: float) -> None:
         """What is open is written down as it is, what is not mirrored is kept for the next agent."""
         self._pipeline.abandon()
         if self._mirror is not None:
@@ -152,7 +157,7 @@ class Agent:
                 if job.done is not None:
                     job.done()
         self._lines.finish()
-        self._log.close(self._settings.drain_s)
+        self._log.close(max(until_s - self._loop.time(), (1 - _MIRRORING_SHARE) * self._settings.drain_s))
 
     def _make_mirror(self) -> Mirror:
         settings = self._settings
@@ -199,10 +204,10 @@ class Agent:
     def _copy_unreadable(self) -> None:
         self._status.copies_unreadable += 1
 
-    async def _last_copies(self) -> None:
+    async def _last_copies(self, until_s: float) -> None:
         """The tee is stopping too, and hands over what it has."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_COPIES_S):
+            async with asyncio.timeout_at(until_s):
                 while self._pipeline.awaits_copies:
                     self._copy_came.clear()
                     await self._copy_came.wait()

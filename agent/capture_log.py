@@ -261,7 +261,12 @@ class CaptureLog:
                         self.bodies_dropped += 1
                     self._write([line.without_bodies()])
                 except AbandonedError:
-                    _LOG.error("the agent stops before a long line is written")
+                    _LOG.error(
+                        "the agent stops before a long line is written: it is written without its bodies"
+                    )
+                    with self._lock:
+                        self.bodies_dropped += 1
+                    self._write([line.without_bodies()])
         finally:
             with self._lock:
                 self._queued_long -= line.wire_bytes

@@ -62,14 +62,11 @@ def compare_here(ours: Summary, prototype: Summary | None) -> list[Comparison]:
     """Capture and mirror beside the prototype that was measured in the same run, if it was."""
     if prototype is None:
         return []
-    found = [
+    return [
+        Comparison("maximum, req/s", ours.maximum or 0, prototype.maximum or 0, higher_is_better=True),
         Comparison("p50, ms", ours.p50_ms, prototype.p50_ms, higher_is_better=False),
         Comparison("p99, ms", ours.p99_ms, prototype.p99_ms, higher_is_better=False),
     ]
-    if prototype.maximum:
-        share = (ours.maximum or 0) / prototype.maximum
-        found.insert(0, Comparison("maximum, of the prototype's", share, 1.0, higher_is_better=True))
-    return found
 
 
 def compare_elsewhere(

@@ -158,7 +158,12 @@ class _Subjects:
             ),
             ENVOY: lambda: envoy(engine, self.envoy_image, ports[6], primary, shadow, self.threads[ENVOY]),
             PROTOTYPE: lambda: prototype(
-                engine, images.primary, (ports[8], ports[9]), (primary, shadow), self.threads[PROTOTYPE]
+                engine,
+                images.primary,
+                (ports[8], ports[9]),
+                (primary, shadow),
+                self.threads[PROTOTYPE],
+                self._deployment.shadow_cpu_shares,
             ),
         }
         return starts[name]()

@@ -67,7 +67,7 @@ def verdict(reference: str, comparisons: Sequence[Comparison]) -> str:
     if not comparisons:
         return f"{reference}: nothing to compare"
     figures = "; ".join(
-        f"{one.name} {one.ours:.2f} ({'at least' if one.higher_is_better else 'at most'} {one.reference:.2f}: "
+        f"{one.name} {one.ours:,.2f} ({'at least' if one.higher_is_better else 'at most'} {one.reference:,.2f}: "
         f"{'yes' if one.holds else 'NO'})"
         for one in comparisons
     )

@@ -72,6 +72,7 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "node_header": NODE_HEADER,
         "tee_connect_ms": _TEE_CONNECT_MS[settings.role],
         "tee_check_ms": _TEE_CHECK_MS[settings.role],
+        "tee_check_every_ms": _TEE_CHECK_EVERY_MS[settings.role],
         **_line_bounds(settings.bufsize),
         "tee_spool_dir": settings.spool_dir or str(Path(settings.log_path).parent),
         "kept_exchanges": _KEPT_EXCHANGES,
@@ -88,9 +89,15 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "credentials_file": _CREDENTIALS_FILE,
         "cloudwatch_group": settings.cloudwatch_log_group or f"/cluster-traffic-capture/{settings.role}",
         # The rest is for what is on its way and for the mirror, whatever the log's disk does.
-        "long_queue_bytes": (settings.tee_memory_bytes + settings.spool_bytes) * 3 // 4,
+        "long_queue_bytes": _long_queue_bytes(settings),
         "room_wait_s": _ROOM_WAIT_S[settings.role],
     }
+
+
+def _long_queue_bytes(settings: ProxySettings) -> int:
+    memory, spool = settings.tee_memory_bytes, settings.spool_bytes
+    # The second: of memory the agent gets half at once, and lines that wait must not have all of it.
+    return min((memory + spool) * 3 // 4, spool + memory // 4)
 
 
 def _offload_dir(settings: ProxySettings) -> Path:
@@ -110,6 +117,9 @@ NODE_HEADER = "x-cluster-traffic-capture-node"
 # slow only because everybody else has the cores.
 _TEE_CONNECT_MS = {"primary": 250, "shadow": 5000}
 _TEE_CHECK_MS = {"primary": 200, "shadow": 2000}
+
+# How often its health is looked at; the check's handshake may take as long too (`tcpcheck_eval_connect`).
+_TEE_CHECK_EVERY_MS = {"primary": 500, "shadow": 2000}
 
 # Each takes a few KB of the tee's own, whatever its copies take.
 _KEPT_EXCHANGES = 10_000

@@ -132,7 +132,8 @@ class ProxySettings:
     server_timeout_s: int = 3600
     """HAProxy's ``timeout server``: how long a node may stay silent while it works on a request."""
     drain_s: int = 4
-    """How long a stopping proxy waits for requests under way, and then again for the rest of the mirroring. 1 to 60."""
+    """How long a stopping proxy waits for requests under way, and then again for the rest of mirroring and writing. 1 to 60; with more than 4 give
+    ``docker stop`` more than its 10 s."""
 
     log_path: str = "/var/log/haproxy-traffic.log"
     """The capture log, in a directory that the container may write to."""

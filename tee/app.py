@@ -94,6 +94,7 @@ class Tee:
     def _drain(self) -> None:
         """No new connections; those that are open may end, and then the agent is told of all that is kept: it has the memory and the file too."""
         self._acceptor.close()
+        self._store.wait_no_more()
         self._round_while(lambda: self._status.open > 0, self._settings.drain_s)
         self._kept.offer_all()
         self._offering.schedule()

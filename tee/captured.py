@@ -1,6 +1,7 @@
 """The copy of one direction: what passed, as far as there was room for it."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from tee.blocks import BLOCK_BYTES
@@ -50,11 +51,14 @@ class Room(Protocol):
     def give_block(self, block: Block) -> None:
         """It is no longer needed."""
 
-    def has_block(self) -> bool:
-        """There is a block in memory."""
+    def has_room(self, count: int) -> bool:
+        """There is room for ``count`` single bytes; for `BLOCK_BYTES`, for a block."""
 
     def wait(self, waited_s: float) -> bool:
-        """Whether to wait for a block, after having waited so many seconds; to be called only when there is none."""
+        """Whether to wait for room, after having waited so many seconds; to be called only when there is none."""
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Call it, once, when there may be room."""
 
     def why_full(self) -> str:
         """Why there was no room just now, in a word."""
@@ -105,20 +109,24 @@ class Copy:
             return self._view if self._grow() else None
         return self._view[block.length :]
 
-    def waits(self) -> bool:
-        """Nothing is to be read for now, for want of room; to be asked when there is no `buffer`."""
-        if self._incomplete or (self._waiting_since_s is None and self._room.has_block()):
+    def waits(self, count: int) -> bool:
+        """There is no room for the next ``count`` bytes, but soon there may be: `add` them later. To be asked only when there is no `buffer`."""
+        if self._incomplete or (self._waiting_since_s is None and self._has_room(count)):
             return False
         now_s = time.monotonic()
         waited_s = self._waited_s
         if self._waiting_since_s is not None:
             waited_s += now_s - self._waiting_since_s
-        if not self._room.has_block() and self._room.wait(waited_s):
+        if not self._has_room(count) and self._room.wait(waited_s):
             if self._waiting_since_s is None:
                 self._waiting_since_s = now_s
             return True
         self._waited_s, self._waiting_since_s = waited_s, None
         return False
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Call it when there may be room."""
+        self._room.when_room(callback)
 
     def filled(self, count: int) -> None:
         """So many bytes are in the `buffer` now."""
@@ -130,7 +138,7 @@ class Copy:
         self._count(len(data))
         if self._incomplete:
             return
-        if not self._blocks and self._short_bytes + len(data) <= _INLINE_BYTES:
+        if self._fits_inline(len(data)):
             if self._room.take_bytes(len(data)):
                 self._short.append(data)
                 self._short_bytes += len(data)
@@ -182,6 +190,12 @@ class Copy:
         if not self.total_bytes:
             self._first_us = self._last_us
         self.total_bytes += count
+
+    def _fits_inline(self, count: int) -> bool:
+        return not self._blocks and self._short_bytes + count <= _INLINE_BYTES
+
+    def _has_room(self, count: int) -> bool:
+        return self._room.has_room(count if self._fits_inline(count) else BLOCK_BYTES)
 
     def _grow(self) -> bool:
         block = self._room.take_block()

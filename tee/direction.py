@@ -26,9 +26,13 @@ class Direction:
         self.copy = copy
         self.blocked = False
         """The target has no room: `pump` is to be called when it has."""
-        self.waiting = False
-        """The copy waits for room: `pump` is to be called soon."""
+        self._held = b""
         self.over = False
+
+    @property
+    def waiting(self) -> bool:
+        """Bytes were read for which the copy has no room yet: `pump` is to be called soon."""
+        return bool(self._held)
 
     def source_event(self, events: int) -> None:
         """There is something to read."""
@@ -42,7 +46,7 @@ class Direction:
             if self._unsent and not self._write():
                 return False
             # What has been passed on may be read from the copy's place: nothing is read while anything is unsent.
-            if not self._readable or not self._read():
+            if not (self._readable or self._held) or not self._read():
                 return False
         return not self._unsent or self._write()
 
@@ -60,12 +64,11 @@ class Direction:
 
     def _read(self) -> bool:
         buffer = self.copy.buffer()
-        self.waiting = buffer is None and self.copy.waits()
-        if self.waiting:
-            return False
-        data = b""
+        data = self._held
         try:
-            if buffer is None:
+            if data:
+                room = count = len(data)
+            elif buffer is None:
                 data = self._source.recv(READ_BYTES)
                 room, count = READ_BYTES, len(data)
             else:
@@ -82,12 +85,16 @@ class Direction:
         if count < room and not self._gone:
             # There was no more just now. The next bytes are news (EPOLLET), and the end would have been told.
             self._readable = False
-        if buffer is None:
-            self.copy.add(data)
-            self._unsent = data
-        else:
+        if buffer is not None and not data:
             self.copy.filled(count)
             self._unsent = buffer[:count]
+            return True
+        if self.copy.waits(count):
+            self._held = data
+            return False
+        self._held = b""
+        self.copy.add(data)
+        self._unsent = data
         return True
 
     def _write(self) -> bool:
@@ -113,7 +120,7 @@ class Direction:
 
     def _end(self, ending: Ending) -> None:
         self.over = True
-        self.waiting = False
+        self._held = b""
         self._unsent = b""
         self.copy.end(ending)
 

@@ -13,8 +13,8 @@ _LOG = logging.getLogger(__name__)
 
 _WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 
-# When a copy waits for room it is looked for this often.
-_ROOM_S = 0.002
+# A copy that waits for room is told when there is some; whether it has waited long enough is looked at this often.
+_PATIENCE_S = 0.02
 
 
 class OpenExchange:
@@ -43,6 +43,8 @@ class OpenExchange:
         self._ended = ended
         self._watched_for_room: list[socket.socket] = []
         self._turn_comes = False
+        self._asked_for_memory = False
+        self._patience_is_timed = False
         self._closed = False
         self.copies = copies
 
@@ -89,19 +91,35 @@ class OpenExchange:
             if direction.blocked and target not in self._watched_for_room and not direction.over:
                 self._watched_for_room.append(target)
                 self._loop.change(target.fileno(), READ | WRITE)
-        if self._turn_comes:
-            return
-        if unfinished:
+        if unfinished and not self._turn_comes:
             self._turn_comes = True
             self._loop.soon(self._next_turn)
-        elif self._request.waiting or self._response.waiting:
-            self._turn_comes = True
-            self._loop.later(_ROOM_S, lambda: self._next_turn(0))
+        if self._request.waiting or self._response.waiting:
+            self._wait_for_memory()
 
-    def _next_turn(self, events: int) -> None:
+    def _wait_for_memory(self) -> None:
+        if not self._asked_for_memory:
+            self._asked_for_memory = True
+            self.copies[0].when_room(self._memory_is_free)
+        if not self._patience_is_timed:
+            self._patience_is_timed = True
+            self._loop.later(_PATIENCE_S, self._look_again)
+
+    def _memory_is_free(self) -> None:
+        self._asked_for_memory = False
+        self._go_on()
+
+    def _look_again(self) -> None:
+        self._patience_is_timed = False
+        self._go_on()
+
+    def _next_turn(self, _events: int) -> None:
         self._turn_comes = False
-        self._outer_event(events)
-        self._inner_event(events)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._outer_event(0)
+        self._inner_event(0)
 
     def _close(self) -> None:
         self._closed = True

@@ -35,14 +35,13 @@ class Memory:
         """Of blocks and single bytes."""
         return self._blocks.used * BLOCK_BYTES + self._single_bytes
 
-    @property
-    def full(self) -> bool:
-        """There is no room for one more block."""
-        return self.used_bytes + BLOCK_BYTES > self._bound_bytes
+    def has_room(self, count: int) -> bool:
+        """There is room for ``count`` bytes more."""
+        return self.used_bytes + count <= self._bound_bytes
 
     def take_block(self) -> int | None:
         """A block's number; None: the bound is reached."""
-        return None if self.full else self._blocks.take()
+        return self._blocks.take() if self.has_room(BLOCK_BYTES) else None
 
     def give_block(self, number: int) -> None:
         """The block may be used for something else."""
@@ -54,7 +53,7 @@ class Memory:
 
     def take_bytes(self, count: int) -> bool:
         """Account for bytes that the caller keeps himself. False: the bound is reached."""
-        if self.used_bytes + count > self._bound_bytes:
+        if not self.has_room(count):
             return False
         self._single_bytes += count
         return True

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 from tee.blocks import BLOCK_BYTES
 from tee.captured import Block
@@ -14,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 # How many blocks the thread has to do at most.
 _MOVING = 64
 
-# A disk that has taken nothing for so long stands still.
+# A disk that has taken nothing for so long stands still; where there is more time the tee itself may have been without a core.
 _STILL_S = 1.0
 
 # A disk that refuses is tried again this often; what a bound costs is said this rarely.
@@ -44,6 +45,8 @@ class Store:
         self._refused_until_s = 0.0
         self._said_s = -_SAY_EVERY_S
         self._said_refused_s = -_SAY_EVERY_S
+        self._waiting: list[Callable[[], None]] = []
+        self.has_room = memory.has_room
         self.take_bytes = memory.take_bytes
         self.give_bytes = memory.give_bytes
 
@@ -75,18 +78,22 @@ class Store:
             assert self._spool is not None
             self._spool.give_block(block.number)
 
-    def has_block(self) -> bool:
-        """There is a block in memory."""
-        return not self._memory.full
-
     def wait(self, waited_s: float) -> bool:
-        """Whether it is worth to wait for a block, after having waited so long: the spool's thread is about to make room, and has just done so."""
+        """See `tee.captured.Room`: the spool's thread is about to make room, and has just done so."""
         still_s = time.monotonic() - self._moved_s
-        if not self._moving or waited_s >= self._room_wait_s or still_s > _STILL_S:
+        if not self._moving or waited_s >= self._room_wait_s or still_s > max(_STILL_S, self._room_wait_s):
             return False
         if not waited_s:
             self._status.copies_waited += 1
         return True
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """See `tee.captured.Room`."""
+        self._waiting.append(callback)
+
+    def wait_no_more(self) -> None:
+        """The tee stops: what is under way shall end."""
+        self._room_wait_s = 0.0
 
     def why_full(self) -> str:
         """See `tee.handover.Stream`."""
@@ -113,6 +120,9 @@ class Store:
             self._moving -= 1
             self._settle(self._spool, written)
         self._move()
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
 
     def tick(self) -> None:
         """To be called every second: gives back what is not needed, and tries again what was refused."""

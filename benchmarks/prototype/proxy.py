@@ -1,4 +1,4 @@
-"""The reference as a subject: two containers of our image's HAProxy, each with `spoe_agent`; the first one mirrors to the second."""
+"""The prototype as a subject: two containers of our image's HAProxy, each with `spoe_agent`; the first one mirrors to the second."""
 
 import json
 from collections.abc import Iterator
@@ -19,6 +19,8 @@ _HAPROXY = """
 global
     nbthread {threads}
     tune.bufsize 65536
+    # As ours: without it a thread keeps eight buffers of this size, and allocates the rest again and again.
+    tune.memory.hot-size 4194304
 defaults
     mode http
     timeout connect 5s
@@ -29,7 +31,6 @@ listen clients
     unique-id-format %[uuid()]
     filter spoe engine capture config /tmp/capture.cfg
     http-request wait-for-body time 1d
-    http-request set-var(txn.url) url
     http-request send-spoe-group capture request if {{ nbsrv(agents) gt 0 }}
     http-response wait-for-body time 1d
     http-response send-spoe-group capture response if {{ nbsrv(agents) gt 0 }}
@@ -65,7 +66,7 @@ _START = f"""
 printf %s "$AGENT" > /tmp/spoe_agent.py
 printf %s "$SPOE" > /tmp/capture.cfg
 printf %s "$HAPROXY" > /tmp/haproxy.cfg
-python3 /tmp/spoe_agent.py /tmp/agent.sock {_LOG} $SHADOW &
+python3 /tmp/spoe_agent.py /tmp/agent.sock {_LOG} $MIRROR_TO &
 while [ ! -S /tmp/agent.sock ]; do sleep 0.05; done
 exec haproxy -q -db -f /tmp/haproxy.cfg
 """
@@ -80,7 +81,9 @@ class PrototypeProxy:
 
     def captured(self) -> Captured:
         """The number that the last line has. What is lost is counted nowhere."""
-        last = self._container.exec("tail", "-n", "1", _LOG).output
+        # The very last one may be half written.
+        lines = self._container.exec("tail", "-n", "2", _LOG).output.splitlines(keepends=True)
+        last = next((line for line in reversed(lines) if line.endswith("\n")), None)
         return Captured(int(json.loads(last)["_number"]) if last else 0, lost=0)
 
     def counters(self) -> dict[str, int]:
@@ -94,15 +97,21 @@ class PrototypeProxy:
 
 @contextmanager
 def prototype(
-    engine: Engine, image: str, ports: tuple[int, int], nodes: tuple[Node, Node], threads: int
+    engine: Engine,
+    image: str,
+    ports: tuple[int, int],
+    nodes: tuple[Node, Node],
+    threads: int,
+    shadow_cpu_shares: int,
 ) -> Iterator[Subject]:
     """Run it, with so many threads for each HAProxy. Ports and nodes: primary, shadow."""
+    mirror_to = f"127.0.0.1:{ports[1]}"
     with (
-        _proxy(engine, image, "shadow", ports[1], nodes[1], threads) as (shadow, shadow_groups),
-        _proxy(engine, image, "primary", ports[0], nodes[0], threads, f"127.0.0.1:{ports[1]}") as (
-            primary,
-            groups,
+        _proxy(engine, image, "shadow", ports[1], nodes[1], threads, cpu_shares=shadow_cpu_shares) as (
+            shadow,
+            shadow_groups,
         ),
+        _proxy(engine, image, "primary", ports[0], nodes[0], threads, mirror_to) as (primary, groups),
     ):
         all_groups = {**groups, **shadow_groups}
         yield Subject(ports[0], lambda: all_groups, mirrors=True, proxies=(primary, shadow))
@@ -110,7 +119,14 @@ def prototype(
 
 @contextmanager
 def _proxy(
-    engine: Engine, image: str, role: str, port: int, node: Node, threads: int, shadow: str = ""
+    engine: Engine,
+    image: str,
+    role: str,
+    port: int,
+    node: Node,
+    threads: int,
+    mirror_to: str = "",
+    cpu_shares: int | None = None,
 ) -> Iterator[tuple[PrototypeProxy, Groups]]:
     servers = "\n".join(
         f"    server node{number} {address}" for number, address in enumerate(node.addresses, 1)
@@ -119,8 +135,8 @@ def _proxy(
         "AGENT": _AGENT.read_text(),
         "SPOE": _SPOE,
         "HAPROXY": _HAPROXY.format(threads=threads, port=port, servers=servers),
-        "SHADOW": shadow,
+        "MIRROR_TO": mirror_to,
     }
-    with container(engine, image, port, environment, ("sh", "-c", _START)) as started:
+    with container(engine, image, port, environment, ("sh", "-c", _START), cpu_shares) as started:
         names = {"haproxy": f"{role} HAProxy", "python3": f"{role} agent"}
         yield PrototypeProxy(role, started), processes(started, names)

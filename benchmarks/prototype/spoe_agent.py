@@ -1,10 +1,11 @@
-"""``python3 spoe_agent.py SOCKET LOG [HOST:PORT]``: the reference's agent, which joins, writes JSON lines and mirrors, and nothing else.
+"""``python3 spoe_agent.py SOCKET LOG [HOST:PORT]``: the prototype's agent, which joins, writes JSON lines and mirrors, and nothing else.
 
 It runs in the image by itself. Its SPOP codec is our agent's, as machine code, which is kinder to it than a hundred lines of Python.
 """
 
 import asyncio
 import collections
+import gc
 import os
 import sys
 from typing import Any
@@ -13,7 +14,7 @@ import httptools
 import orjson
 import uvloop
 
-from agent.spop.connection import Connection
+from agent.spop.connection import Connection, Message
 
 _CONNECTIONS = 64
 _LINES_AT_ONCE = 256
@@ -85,10 +86,16 @@ class Spop(asyncio.Protocol):
         received = self.connection.receive(data)
         if received.reply:
             self.transport.write(received.reply)
-        for message in received.messages:
-            self.capture.message(*message.decode())
+        if received.messages:
+            # uvloop sends what was written when this call has ended.
+            asyncio.get_running_loop().call_soon(self.take, received.messages)
         if received.close:
             self.transport.close()
+
+    def take(self, messages: list[Message]) -> None:
+        """Behind the acknowledgements."""
+        for message in messages:
+            self.capture.message(*message.decode())
 
 
 class Mirror:
@@ -157,5 +164,8 @@ async def _serve(socket: str, log: str, shadow: str = "") -> None:
 
 
 if __name__ == "__main__":
+    # Nothing here makes cycles.
+    gc.freeze()
+    gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(*sys.argv[1:]))

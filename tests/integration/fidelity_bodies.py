@@ -3,6 +3,9 @@
 import functools
 import gzip
 import random
+import zlib
+
+import zstandard
 
 KB = 1024
 MB = 1024 * 1024
@@ -39,7 +42,19 @@ def gzipped(size: int) -> bytes:
     return gzip.compress(text(size), compresslevel=1, mtime=0)
 
 
+@functools.cache
+def deflated(size: int) -> bytes:
+    """What HTTP calls deflate (RFC 9110 8.4.1.2): zlib's format."""
+    return zlib.compress(text(size), level=1)
+
+
+@functools.cache
+def zstd(size: int) -> bytes:
+    """A zstd frame (RFC 8878)."""
+    return zstandard.compress(text(size), level=1)
+
+
 def forget() -> None:
     """Free the memory of all that were made."""
-    for made in (text, utf8, binary, gzipped):
+    for made in (text, utf8, binary, gzipped, deflated, zstd):
         made.cache_clear()

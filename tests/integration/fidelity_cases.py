@@ -1,11 +1,12 @@
 """The table of the fidelity suite: what clients send and what nodes answer, each as a case with a name of its own."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from tests.integration.fidelity_bodies import KB, MB, SMALL, binary, gzipped, text, utf8
+from tests.integration.fidelity_bodies import KB, MB, SMALL, binary, deflated, gzipped, text, utf8, zstd
 from tests.integration.raw_client import Request
 
 GZIPPED = gzipped(2 * KB)
@@ -228,6 +229,11 @@ def codings() -> Iterator[Case]:
         framing="chunked",
         chunk_bytes=10_000,
     )
+    for coding, made in (("deflate", deflated), ("zstd", zstd)):
+        header = b"Content-Encoding: " + coding.encode()
+        yield one(group, f"{coding}-of-20-kb", *post, [header], body=functools.partial(made, 20 * KB))
+        yield one(group, f"{coding}-of-1-mb-chunked", *post, [header], body=functools.partial(made, MB),
+                  framing="chunked", chunk_bytes=10_000)  # fmt: skip
     yield one(group, "not-quite-gzip", *post, [GZIP], SMALL)
     yield one(group, "gzip-cut", *post, [GZIP], GZIPPED[:-9])
     yield one(group, "gzip-length-0", *post, [GZIP], b"", "length")
@@ -248,6 +254,16 @@ def uploads() -> Iterator[Case]:
             group,
             f"slow-1-kb-per-s-{framing}",
             *post,
+            body=_text_of(4 * KB),
+            pace=per_second,
+            slow=True,
+            **more,
+        )
+        yield one(
+            group,
+            f"slow-1-kb-per-s-through-the-tee-{framing}",
+            "POST",
+            b"/i/_bulk",
             body=_text_of(4 * KB),
             pace=per_second,
             slow=True,
@@ -603,6 +619,11 @@ def whole_answers() -> Iterator[Case]:
             ("1-mb", f"size={MB} type=application/json"),
         ):
             yield one(group, f"whole-{name}-{size_name}", method, target, lines, SMALL, answer=rule)
+    # The identifier is in the body: such a search names no index.
+    for name, method, target in (("pit", "POST", b"/_search"), ("pit-get", "GET", b"/_search?size=1")):
+        yield one(group, f"whole-search-in-{name}-1-mb", method, target, [JSON],
+                  b'{"query": {"match_all": {}}, "pit": {"id": "46ToAwMDaWR5", "keep_alive": "1m"}}',
+                  answer=f"size={MB} type=application/json")  # fmt: skip
     rule = f"size={12 * MB} framing=chunked pieces=20"
     yield one(
         group,

@@ -11,7 +11,10 @@ import gzip
 import json
 import zlib
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
+
+import zstandard
 
 from tests.integration.content import Content, content_of
 from tests.integration.fidelity_cases import Case
@@ -181,7 +184,12 @@ def redacted(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def without_coding(body: bytes, coding: str) -> bytes:
     """The body without its content coding, where that is sound."""
+    decoders: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.decompress,
+        "deflate": zlib.decompress,
+        "zstd": zstandard.decompress,
+    }
     try:
-        return gzip.decompress(body) if coding == "gzip" and body else body
+        return decoders[coding](body) if coding in decoders and body else body
     except (gzip.BadGzipFile, EOFError, zlib.error):
         return body

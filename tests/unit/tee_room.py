@@ -1,5 +1,7 @@
 """A place for copies that tests can look into."""
 
+from collections.abc import Callable
+
 from tee.blocks import BLOCK_BYTES
 from tee.captured import Block
 
@@ -14,6 +16,7 @@ class FakeRoom:
         self.sealed: list[int] = []
         self.reasons: list[str] = []
         self.wait_s = 0.0
+        self.callbacks: list[Callable[[], None]] = []
 
     def take_bytes(self, count: int) -> bool:
         if len(self.contents) * BLOCK_BYTES + self.single_bytes + count > self._bound_bytes:
@@ -45,11 +48,14 @@ class FakeRoom:
     def give_block(self, block: Block) -> None:
         del self.contents[block.number]
 
-    def has_block(self) -> bool:
-        return (len(self.contents) + 1) * BLOCK_BYTES + self.single_bytes <= self._bound_bytes
+    def has_room(self, count: int) -> bool:
+        return len(self.contents) * BLOCK_BYTES + self.single_bytes + count <= self._bound_bytes
 
     def wait(self, waited_s: float) -> bool:
         return waited_s < self.wait_s
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
 
     def why_full(self) -> str:
         return "memory_full"

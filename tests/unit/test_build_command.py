@@ -217,8 +217,26 @@ def test_every_option_has_a_default_and_an_environment_variable_in_the_help() ->
         variable = f"CAPTURE_BUILD_{str(parameter.name).upper()}"
         text = options.partition(f"{parameter.opts[-1]} ")[2].partition("\n  -")[0]
         assert variable in text, parameter.name
-        flag = getattr(parameter, "is_flag", False)
-        assert flag or "default: " in text, parameter.name
+        assert "default: " in text, parameter.name
+    assert result.stdout.rstrip().endswith("./build_docker_images.py --traffic-gen-image traffic-gen")
+
+
+def test_a_workspace_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    # Root may write everywhere, but nowhere behind a file.
+    (tmp_path / "file").write_text("")
+    result = invoke(tmp_path / "file" / "workspace", PRIMARY)
+    assert (result.exit_code, result.stdout) == (2, "")
+    problem, hint = result.stderr.splitlines()
+    assert problem.startswith(f"error: --workspace: '{tmp_path}/file/workspace' can't be written: ")
+    assert hint.startswith("hint: ")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+@pytest.mark.parametrize(("value", "conditional"), [("needed", True), ("whole", False)])
+def test_which_answers_are_captured_whole(workspace: Path, value: str, conditional: bool) -> None:
+    assert invoke(workspace, f"{PRIMARY} --capture-responses {value}").exit_code == 0
+    text = (workspace / "docker_config_primary/config/haproxy.cfg").read_text()
+    assert ("whole_answer tee_up" in text) is conditional
 
 
 def test_the_example_in_the_help_can_be_run(workspace: Path) -> None:

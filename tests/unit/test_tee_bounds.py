@@ -14,6 +14,15 @@ FULL_DISK = "import os, tee.spool; tee.spool._unlinked = lambda directory: os.op
 SLOW_DISK = (
     "import time, tee.spool as s; real = s._write_all; s._write_all = lambda *a: (time.sleep(0.01), real(*a))"
 )
+GATED_DISK = """
+import os, time, tee.spool
+real = tee.spool._write_all
+def gated(*arguments):
+    while not os.path.exists({gate!r}):
+        time.sleep(0.01)
+    real(*arguments)
+tee.spool._write_all = gated
+"""
 HANGING_DISK = "import time, tee.spool; tee.spool._write_all = lambda *_: time.sleep(3600)"
 
 
@@ -121,8 +130,48 @@ def test_without_room_the_copy_ends_and_the_client_feels_nothing(
         assert log.count("can't be written") == (1 if statements else 0)
 
 
+def test_only_bytes_that_need_room_wait_for_it(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with running_tee(
+        tmp_path, GATED_DISK.format(gate=str(gate)), memory_bytes=2 * MIB, room_wait_s=PATIENCE_S
+    ) as tee:
+        outer, inner = tee.connect()
+        with outer, ThreadPoolExecutor() as pool:
+            with inner:
+                outer.sendall(b"a request")
+                assert read_exactly(inner, 9) == b"a request"
+                sent = random.Random(1).randbytes(5 * MIB)
+                large = pool.submit(pass_through, tee, sent)
+                until(lambda: tee.status()["copies_waited"] == 1, "the large one to wait")
+            # An end needs no room.
+            assert read_all(outer) == b""
+            until(lambda: tee.status()["open"] == 1, "the first exchange's end")
+            assert not large.done()
+            gate.touch()
+            large.result()
+        assert tee.status()["copies_given_up"] == 0
+        agent = tee.agent()
+        copied = {
+            len(data): data for data in (agent.bytes(one.request) for one in (agent.next(), agent.next()))
+        }
+        assert copied == {9: b"a request", len(sent): sent}
+
+
+def test_a_tee_that_stops_waits_for_no_room(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with running_tee(
+        tmp_path, GATED_DISK.format(gate=str(gate)), memory_bytes=2 * MIB, room_wait_s=3600.0
+    ) as tee:
+        with ThreadPoolExecutor() as pool:
+            large = pool.submit(pass_through, tee, bytes(5 * MIB))
+            until(lambda: tee.status()["copies_waited"] == 1, "the large one to wait")
+            tee.signal()
+            large.result()
+        assert tee.wait() == 0
+
+
 def test_a_hanging_disk_delays_nobody_for_long(tmp_path: Path) -> None:
-    with running_tee(tmp_path, HANGING_DISK, memory_bytes=2 * MIB, room_wait_s=3600.0) as tee:
+    with running_tee(tmp_path, HANGING_DISK, memory_bytes=2 * MIB, room_wait_s=0.2) as tee:
         sent = [random.Random(seed).randbytes(MIB) for seed in range(6)]
         for data in sent:
             pass_through(tee, data)

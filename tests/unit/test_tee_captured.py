@@ -100,23 +100,23 @@ def test_a_copy_waits_for_room_as_long_as_that_is_worth_it(monkeypatch: pytest.M
     copy, other = Copy(room), Copy(room)
     feed(other, b"x" * BLOCK_BYTES)
     assert copy.buffer() is None
-    assert copy.waits()
+    assert copy.waits(20_000)
     now_s = 0.75
-    assert copy.waits()
+    assert copy.waits(20_000)
     other.release()
-    assert not copy.waits()
+    assert not copy.waits(20_000)
     feed(copy, b"y" * BLOCK_BYTES)
     assert copy.buffer() is None
     # What it has waited before counts too.
     now_s = 5.0
-    assert copy.waits()
+    assert copy.waits(20_000)
     now_s = 5.2
-    assert copy.waits()
+    assert copy.waits(20_000)
     now_s = 5.3
-    assert not copy.waits()
+    assert not copy.waits(20_000)
     feed(copy, b"z")
     assert copy.stream().incomplete == "memory_full"
-    assert not copy.waits()
+    assert not copy.waits(20_000)
 
 
 def test_without_copying_everything_is_counted() -> None:
