@@ -1,14 +1,17 @@
 """Real traffic through images of every supported HAProxy."""
 
 import dataclasses
+import io
 import json
 import re
+import tarfile
 from collections.abc import Iterator
 
 import pytest
 
 from capture.engine import Engine
 from capture.versions import HAPROXY
+from haproxy_config.render import render_files
 from tests.integration.content import content_of
 from tests.integration.fidelity_bodies import MB, text
 from tests.integration.images import built_images
@@ -27,6 +30,7 @@ from tests.integration.rig import (
     status_of,
     tee_pid,
 )
+from tests.unit.regenerate_golden import VARIANTS
 
 LOAD = 3000
 
@@ -67,6 +71,26 @@ def ids(proxy: Proxy) -> dict[str, list[str]]:
         if target.startswith("/load/"):
             found.setdefault(target, []).append(entry["_id"])
     return found
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_configuration_makes_haproxy_warn(rig: Rig, variant: str) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in render_files(VARIANTS[variant]).items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content.encode())
+            archive.addfile(member, io.BytesIO(content.encode()))
+    unpacked = rig.primary.container.exec_with_input(
+        packed.getvalue(), "sh", "-c", f"mkdir /tmp/{variant} && tar -x -C /tmp/{variant}"
+    )
+    assert unpacked.exit_code == 0, unpacked.output
+    # Management guide 3: with -dW a warning is an error.
+    checked = rig.primary.container.exec(
+        "sh", "-c", f"CAPTURE_CONFIG_DIR=/tmp/{variant} haproxy -c -dW -f /tmp/{variant}/haproxy.cfg"
+    )
+    assert checked.exit_code == 0, checked.output
+    assert "WARNING" not in checked.output
 
 
 def test_every_request_is_in_both_logs_once(rig: Rig) -> None:
