@@ -1,7 +1,9 @@
 """Programs that the benchmark runs on the host itself."""
 
+import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -43,6 +45,18 @@ def running(command: Sequence[str], log: Path, port: int) -> Iterator[int]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A new folder, in memory where that is possible: whatever writes to a disk during a load waits for what our logs write there."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        prefix="capture-bench-", dir=memory if os.access(memory, os.W_OK) else None
+    ) as folder:
+        # nginx's worker is not root.
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def wait_listening(port: int, alive: Callable[[], bool], name: str, log: Path | None = None) -> None:

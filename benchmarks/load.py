@@ -2,11 +2,10 @@
 
 import re
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks.host_process import memory_folder
 from benchmarks.latency import percentile, read_log, with_omitted
 from capture.errors import UserError
 
@@ -47,8 +46,8 @@ def latency(url: str, seconds: int, rate: int = LATENCY_RATE) -> tuple[Latency, 
     """
     connections = rate // _LATENCY_PER_CONNECTION
     requests = (seconds + _WARM_UP_S) * rate
-    with tempfile.TemporaryDirectory(prefix="capture-bench-") as folder:
-        log = Path(folder) / "requests.tsv"
+    with memory_folder() as folder:
+        log = folder / "requests.tsv"
         pace = _paced(_LATENCY_PER_CONNECTION, 1000 // rate)
         load = _h2load(url, connections, requests, [*pace, f"--log-file={log}"])
         try:

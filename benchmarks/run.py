@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.environment import environment
 from benchmarks.envoy import envoy, envoy_image
-from benchmarks.host_process import free_ports
+from benchmarks.host_process import free_ports, memory_folder
 from benchmarks.images import built_images
 from benchmarks.measure import QUICK, Bench, Durations, Measured
 from benchmarks.node import cluster_node
@@ -84,13 +84,12 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         engine = connect()
         stack.callback(engine.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capture-bench-")))
-        # nginx's worker is not root.
-        folder.chmod(0o755)
+        nodes = stack.enter_context(memory_folder())
         images = settings.images or stack.enter_context(built_images(engine, folder / "workspace", console))
         ports = free_ports(10)
         bench = Bench(
-            stack.enter_context(cluster_node(folder / "primary", ports[0])),
-            stack.enter_context(cluster_node(folder / "shadow", ports[1])),
+            stack.enter_context(cluster_node(nodes / "primary", ports[0])),
+            stack.enter_context(cluster_node(nodes / "shadow", ports[1])),
             QUICK if settings.quick else Durations(),
             console.detail,
         )

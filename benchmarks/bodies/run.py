@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.bodies.measure import LARGE, QUICK, Amounts, Bench, Measured
 from benchmarks.bodies.sink import sink
 from benchmarks.environment import environment
-from benchmarks.host_process import free_ports
+from benchmarks.host_process import free_ports, memory_folder
 from benchmarks.images import built_images
 from benchmarks.ours import Deployment, Images, capture_and_mirror, capture_only, haproxy_alone, haproxy_twice
 from benchmarks.programs import ensure_programs
@@ -67,9 +67,10 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         stack.callback(engine.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capture-bench-")))
         images = settings.images or stack.enter_context(built_images(engine, folder / "workspace", console))
+        nodes = stack.enter_context(memory_folder())
         ports = free_ports(7)
         primary, shadow = (
-            stack.enter_context(sink(folder / role, port))
+            stack.enter_context(sink(nodes / role, port))
             for role, port in zip(("primary", "shadow"), ports, strict=False)
         )
         bench = Bench(shadow, QUICK if settings.quick else Amounts(), console.detail)
