@@ -79,7 +79,7 @@ def test_no_configuration_makes_haproxy_warn(rig: Rig, variant: str) -> None:
     # Addresses, since HAProxy may say that it can't resolve a name, and threads that two cores have.
     settings = dataclasses.replace(
         VARIANTS[variant],
-        nodes=parse_nodes(["127.0.0.1:9200", "[::1]:9201"]),
+        nodes=parse_nodes(["192.0.2.1:9200", "[2001:db8::1]:9200"]),
         threads=min(VARIANTS[variant].threads, 1),
     )
     packed = io.BytesIO()
