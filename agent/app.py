@@ -42,8 +42,8 @@ _LAST_READ_S = 0.02
 # Longer than the tee waits for acknowledgements when it stops.
 _LAST_COPIES_S = 2.5
 
-# Of the time for the agent's end: then nothing more is mirrored, and the rest is the log's, which has written all the while.
-_MIRRORING_SHARE = 0.75
+# Of the time for the agent's end: nothing is mirrored any more then. The log has written all the while.
+_LAST_WRITING_SHARE = 0.25
 
 
 class Agent:
@@ -107,7 +107,7 @@ class Agent:
             # HAProxy has ended, but for what the sockets still hold.
             await asyncio.sleep(_LAST_READ_S)
             until_s = self._loop.time() + self._settings.drain_s
-            mirroring_until_s = until_s - (1 - _MIRRORING_SHARE) * self._settings.drain_s
+            mirroring_until_s = until_s - _LAST_WRITING_SHARE * self._settings.drain_s
             await self._last_copies(min(self._loop.time() + _LAST_COPIES_S, mirroring_until_s))
             if self._mirror is not None:
                 await self._mirror.drain(mirroring_until_s - self._loop.time())
@@ -157,7 +157,7 @@ class Agent:
                 if job.done is not None:
                     job.done()
         self._lines.finish()
-        self._log.close(max(until_s - self._loop.time(), (1 - _MIRRORING_SHARE) * self._settings.drain_s))
+        self._log.close(max(until_s - self._loop.time(), _LAST_WRITING_SHARE * self._settings.drain_s))
 
     def _make_mirror(self) -> Mirror:
         settings = self._settings

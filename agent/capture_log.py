@@ -257,20 +257,21 @@ class CaptureLog:
                     self._write_long(line)
                 except UnreadableError as error:
                     _LOG.error("a body can't be read, its line is written without it: %s", error)
-                    with self._lock:
-                        self.bodies_dropped += 1
-                    self._write([line.without_bodies()])
+                    self._write_without_bodies(line)
                 except AbandonedError:
                     _LOG.error(
                         "the agent stops before a long line is written: it is written without its bodies"
                     )
-                    with self._lock:
-                        self.bodies_dropped += 1
-                    self._write([line.without_bodies()])
+                    self._write_without_bodies(line)
         finally:
             with self._lock:
                 self._queued_long -= line.wire_bytes
             _tell((line.finished,))
+
+    def _write_without_bodies(self, line: LongLine) -> None:
+        with self._lock:
+            self.bodies_dropped += 1
+        self._write([line.without_bodies()])
 
     @contextlib.contextmanager
     def _counted(self, count: int) -> Iterator[None]:

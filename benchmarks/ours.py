@@ -123,10 +123,7 @@ def haproxy_twice(engine: Engine, image: str, port: int, node: Node) -> Iterator
 
 @contextmanager
 def _plain(engine: Engine, image: str, port: int, node: Node, template: str) -> Iterator[Subject]:
-    servers = "\n".join(
-        f"    server node{number} {address}" for number, address in enumerate(node.addresses, 1)
-    )
-    configuration = {"PLAIN": template.format(port=port, servers=servers)}
+    configuration = {"PLAIN": template.format(port=port, servers=server_lines(node))}
     command = ("sh", "-c", 'echo "$PLAIN" > /tmp/plain.cfg && exec haproxy -q -db -f /tmp/plain.cfg')
     with container(engine, image, port, configuration, command) as started:
         found = processes(started, {"haproxy": "HAProxy"})
@@ -194,6 +191,11 @@ def _proxy(
         started.wait_healthy()
         names = {program: f"{role} {title}" for program, title in _PROGRAMS.items()}
         yield CapturingProxy(role, started), processes(started, names)
+
+
+def server_lines(node: Node) -> str:
+    """HAProxy's ``server`` lines for the addresses of a node."""
+    return "\n".join(f"    server node{number} {address}" for number, address in enumerate(node.addresses, 1))
 
 
 def flatten(status: Mapping[str, object], outer: str = "") -> dict[str, int]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.containers import container, processes
+from benchmarks.ours import server_lines
 from benchmarks.processes import Groups
 from benchmarks.subject import Captured, Node, Subject
 from capture.container import Container
@@ -128,13 +129,10 @@ def _proxy(
     mirror_to: str = "",
     cpu_shares: int | None = None,
 ) -> Iterator[tuple[PrototypeProxy, Groups]]:
-    servers = "\n".join(
-        f"    server node{number} {address}" for number, address in enumerate(node.addresses, 1)
-    )
     environment = {
         "AGENT": _AGENT.read_text(),
         "SPOE": _SPOE,
-        "HAPROXY": _HAPROXY.format(threads=threads, port=port, servers=servers),
+        "HAPROXY": _HAPROXY.format(threads=threads, port=port, servers=server_lines(node)),
         "MIRROR_TO": mirror_to,
     }
     with container(engine, image, port, environment, ("sh", "-c", _START), cpu_shares) as started:
