@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,10 @@ _LEFT_BY_A_CRASH = frozenset((_PARTIAL, ".gz.partial"))
 
 # So much is compressed before it is looked whether to go on.
 _STEP_BYTES = 1 << 20
+
+# A core that is idle is not free: where CPU time is rationed (a container's limit, a hypervisor's), what is used up here halts everybody for up to
+# a tenth of a second. With nothing waiting a third of a core does: docs/decisions/0017-old-logs-are-compressed-slowly.md.
+_RESTS = 2
 
 # The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's (docs/decisions/0011-s3.md).
 _LEVEL = 1
@@ -191,7 +196,7 @@ class RotatedFiles:
         plain, compressed, partial = (self._name(number, form) for form in (_PLAIN, _COMPRESSED, _PARTIAL))
         try:
             with plain.open("rb") as source, open(partial, "wb", opener=_private) as raw:
-                self._copy(plain, source, raw)
+                self._copy(number, plain, source, raw)
             with self._lock:
                 # Not when it was removed meanwhile, being the oldest. Both forms are the same, so a crash between these is none.
                 if not self._stopping and plain.exists():
@@ -204,14 +209,18 @@ class RotatedFiles:
             with contextlib.suppress(OSError):
                 partial.unlink()
 
-    def _copy(self, plain: Path, source: BinaryIO, raw: BinaryIO) -> None:
+    def _copy(self, number: int, plain: Path, source: BinaryIO, raw: BinaryIO) -> None:
         compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         with compressor.stream_writer(raw, closefd=False) as target:
+            begun_s = time.thread_time()
             while step := source.read(_STEP_BYTES):
                 target.write(step)
                 self._make_room()
                 if self._stopping or not plain.exists():
                     return
+                if number >= self._last_number:
+                    time.sleep(_RESTS * (time.thread_time() - begun_s))
+                begun_s = time.thread_time()
 
 
 def _private(path: str, flags: int) -> int:

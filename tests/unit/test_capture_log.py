@@ -887,3 +887,47 @@ def test_a_container_that_is_nicer_than_the_thread_would_be(tmp_path: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "log").read_bytes() == b"line\n"
+
+
+class Clock:
+    """In place of `time` for the compressing thread: every look at its CPU time finds 3 ms more."""
+
+    def __init__(self) -> None:
+        self.rested_s: list[float] = []
+        self._used_s = 0.0
+
+    def thread_time(self) -> float:
+        self._used_s += 0.003
+        return self._used_s
+
+    def sleep(self, seconds: float) -> None:
+        self.rested_s.append(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(rotated_files, "time", made)
+    monkeypatch.setattr(rotated_files, "_STEP_BYTES", 100)
+    return made
+
+
+def compress(path: Path, files: int) -> None:
+    """Take so many files of ten steps each, and have them compressed."""
+    old = RotatedFiles(path, LARGE, LARGE * 8)
+    for number in range(files):
+        path.write_bytes(line(number, 1000))
+        old.take()
+    old.start()
+    compressed(path)
+    old.stop()
+
+
+def test_compressing_an_old_log_takes_a_third_of_a_core(path: Path, clock: Clock) -> None:
+    compress(path, 1)
+    assert clock.rested_s == pytest.approx([0.006] * 10)
+
+
+def test_compressing_does_not_rest_while_a_newer_log_waits(path: Path, clock: Clock) -> None:
+    compress(path, 3)
+    assert len(clock.rested_s) == 10
