@@ -12,6 +12,7 @@ from benchmarks.bodies.memory import PeakMemory
 from benchmarks.bodies.sink import Sink
 from benchmarks.documents import INDEX, MEGABYTE, bulk_of
 from benchmarks.load import latency
+from benchmarks.quiet import stolen_ms
 from benchmarks.raw_client import Answer, request
 from benchmarks.subject import Subject
 
@@ -100,6 +101,8 @@ class Mix:
     bulk_p50_ms: float
     bulk_late_s: float
     """By how much the latest bulk was late: large when the subject does not sustain the rate."""
+    stolen_ms: float
+    """For how long the hypervisor kept a core meanwhile: what it keeps at once is in the p99, whoever the subject is."""
 
 
 @dataclass(frozen=True)
@@ -246,10 +249,12 @@ class _Measurement:
 
     def _mix(self) -> Mix:
         amounts, arrival = self._bench.amounts, Arrival(self._subject, self._bench.shadow)
+        stolen = stolen_ms()
         with PacedBulks(self._address, self._bench.bulks.of(LARGE), amounts.mix_bulks) as bulks:
             small, load = latency(self._subject.url, amounts.mix_s, amounts.mix_rate)
+        stolen = stolen_ms() - stolen
         self._settle("mix", arrival, load.requests + len(bulks.answers))
-        return Mix(small.p50_ms, small.p99_ms, _median_ms(bulks.answers), bulks.late_s)
+        return Mix(small.p50_ms, small.p99_ms, _median_ms(bulks.answers), bulks.late_s, stolen)
 
 
 def size_name(size: int) -> str:

@@ -61,6 +61,7 @@ def summarise(rounds: Sequence[Measured]) -> Measured:
             median(one.mix.p99_ms for one in rounds),
             median(one.mix.bulk_p50_ms for one in rounds),
             median(one.mix.bulk_late_s for one in rounds),
+            median(one.mix.stolen_ms for one in rounds),
         ),
         arrived={
             f"{load}, round {number}": arrived

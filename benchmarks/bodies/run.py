@@ -107,5 +107,5 @@ def _short(measured: Measured) -> str:
     rates = ", ".join(f"{rate.mb_per_s:,.0f}" for rate in measured.sustained.values())
     return (
         f"12 MB {large.back_to_back_ms:.1f} ms ({large.drained_ms:.1f} drained), {rates} MB/s, "
-        f"mix p99 {measured.mix.p99_ms:.1f} ms"
+        f"mix p99 {measured.mix.p99_ms:.1f} ms ({measured.mix.stolen_ms:.0f} ms stolen)"
     )

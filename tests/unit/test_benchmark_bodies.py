@@ -36,7 +36,7 @@ def _measured(scale: float, *, ours: bool = False, arrived: Arrived | None = Non
         memory={"primary": Peak({"primary tee": 100 * scale, "primary agent": 90 * scale}, 120 * scale)}
         if ours
         else {},
-        mix=Mix(0.2 * scale, scale, 10 * scale, 0.001 * scale),
+        mix=Mix(0.2 * scale, scale, 10 * scale, 0.001 * scale, 10 * scale),
         arrived={"mix": arrived or Arrived(0.0, 0.0)},
         not_idle=1,
     )
@@ -48,7 +48,7 @@ def test_summary_takes_medians_and_the_highest_memory() -> None:
     assert summary.first_bytes == FirstBytes(2, dict.fromkeys(ANSWERS, 4))
     assert summary.sustained[16] == Sustained(500, 400)
     assert summary.memory["primary"] == Peak({"primary tee": 300, "primary agent": 270}, 360)
-    assert summary.mix == Mix(0.4, 2, 20, 0.002)
+    assert summary.mix == Mix(0.4, 2, 20, 0.002, 20)
     assert list(summary.arrived) == ["mix, round 1", "mix, round 2", "mix, round 3"]
     assert summary.not_idle == 3
 

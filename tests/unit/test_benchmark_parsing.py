@@ -5,7 +5,7 @@ import pytest
 from benchmarks.envoy import configuration
 from benchmarks.load import parse_h2load
 from benchmarks.processes import Accounting, parse_cpu_s, parse_peak_bytes, session_processes
-from benchmarks.quiet import parse_busy_ticks
+from benchmarks.quiet import parse_busy_ticks, parse_stolen_ms
 from capture.errors import UserError
 
 _H2LOAD = """\
@@ -38,6 +38,10 @@ def test_peak_memory() -> None:
 
 def test_idle_is_not_busy() -> None:
     assert parse_busy_ticks("cpu  10 1 20 5000 300 2 3 4 0 0\ncpu0 1 1 1 1 1\n") == 10 + 1 + 20 + 2 + 3 + 4
+
+
+def test_stolen_time_is_in_hundredths_of_a_second() -> None:
+    assert parse_stolen_ms("cpu  10 1 20 5000 300 2 3 4 0 0\ncpu0 1 1 1 1 1\n") == 40
 
 
 def test_accounts_for_this_very_process() -> None:
