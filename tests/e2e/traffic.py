@@ -80,7 +80,9 @@ class Traffic:
         self.client.close()
 
     def logged(self) -> list[Logged]:
-        """Every request that was sent, from both logs, in the order of the primary's.
+        """Every request that was sent, from both logs, in the order in which the primary got them.
+
+        The log has them in the order of their ends, and one that went through the tee ends when its copy is there.
 
         Raises:
             AssertionError: one is missing in a log, is there twice, differs, or was lost or reordered on the way.
@@ -96,7 +98,8 @@ class Traffic:
             assert request_of(by_id[entry["_id"]]) == request_of(entry)
         status = status_of(self._pair.primary_proxy)
         assert {name: status[name] for name in LOSSES} == dict.fromkeys(LOSSES, 0)
-        return [Logged(entry, by_id[entry["_id"]]) for entry in primary]
+        in_order = sorted(primary, key=lambda entry: str(entry["startedDateTime"]))
+        return [Logged(entry, by_id[entry["_id"]]) for entry in in_order]
 
     def _primary_entries(self) -> list[Entry] | None:
         entries = entries_by_case(self._pair.primary_proxy).get(self._case, [])
