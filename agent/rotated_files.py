@@ -27,7 +27,7 @@ _LEFT_BY_A_CRASH = frozenset((_PARTIAL, ".gz.partial"))
 _STEP_BYTES = 1 << 20
 
 # A core that is idle is not free: where CPU time is rationed (a container's limit, a hypervisor's), what is used up here halts everybody for up to
-# a tenth of a second. With nothing waiting a third of a core does: docs/decisions/0017-old-logs-are-compressed-slowly.md.
+# a tenth of a second. While no newer file comes a third of a core does, for what an earlier run has left too: docs/decisions/0017-old-logs-are-compressed-slowly.md.
 _RESTS = 2
 
 # The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's (docs/decisions/0011-s3.md).

@@ -8,6 +8,8 @@ BUSY_CORES = 0.25
 
 _SAMPLE_S = 0.5
 _STAT = Path("/proc/stat")
+# Linux' USER_HZ.
+_TICKS_PER_S = 100
 
 
 def parse_busy_ticks(stat: str) -> int:
@@ -18,8 +20,7 @@ def parse_busy_ticks(stat: str) -> int:
 
 def parse_stolen_ms(stat: str) -> int:
     """Time in which a core would have run, and the hypervisor did not let it (proc_stat(5): the eighth field of the first line)."""
-    # The ticks of /proc are hundredths of a second on Linux (USER_HZ).
-    return int(stat.split("\n", 1)[0].split()[8]) * 10
+    return int(stat.split("\n", 1)[0].split()[8]) * 1000 // _TICKS_PER_S
 
 
 def stolen_ms() -> int:
@@ -47,4 +48,4 @@ class QuietMachine:
 def _busy_cores() -> float:
     before, begun = parse_busy_ticks(_STAT.read_text()), time.monotonic()
     time.sleep(_SAMPLE_S)
-    return (parse_busy_ticks(_STAT.read_text()) - before) / 100 / (time.monotonic() - begun)
+    return (parse_busy_ticks(_STAT.read_text()) - before) / _TICKS_PER_S / (time.monotonic() - begun)

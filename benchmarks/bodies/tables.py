@@ -43,7 +43,7 @@ def mix_table(summaries: Mapping[str, Measured], base: str) -> str:
         ("p99", lambda one: one.mix.p99_ms),
         ("p50 of the bulks", lambda one: one.mix.bulk_p50_ms),
         ("latest bulk late by", lambda one: one.mix.bulk_late_s * 1000),
-        ("kept from the machine by its hypervisor", lambda one: one.mix.stolen_ms),
+        ("stolen by the hypervisor", lambda one: one.mix.stolen_ms),
     ]
     return _table("small ones beside bulks, ms", summaries, base, columns, "{:.2f}")
 
