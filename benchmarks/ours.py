@@ -18,7 +18,12 @@ ALIKE = 1024
 YIELDING = 2
 """Of one that takes what nobody else wants: the least that Docker allows."""
 
-_LOG = "/var/log/haproxy-traffic.log"
+# -f: what is not compressed (yet) as it is. Anew when a file got its compressed form meanwhile: it may have been counted twice, or not at all.
+_COUNT = """
+files() { ls /var/log/haproxy-traffic.log* | grep -v partial; }
+while names=$(files); lines=$(zstdcat -f $names | wc -l); [ "$names" != "$(files)" ]; do :; done
+echo "$lines"
+"""
 _PROGRAMS = {"haproxy": "HAProxy", "agent": "agent", "tee": "tee"}
 _LOST = re.compile(r"dropped|failed|not_mirrored|lost|orphan|error")
 
@@ -102,8 +107,7 @@ class CapturingProxy:
 
     def count_lines(self) -> int:
         """The lines of the log and of the rotated ones."""
-        # A file that is being compressed is there in both forms. -f: what is not compressed (yet) as it is.
-        executed = self._container.exec("sh", "-c", f"ls {_LOG}* | grep -v partial | xargs zcat -f | wc -l")
+        executed = self._container.exec("sh", "-c", _COUNT)
         return int(executed.output) if executed.exit_code == 0 else -1
 
 

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import zstandard
 
+from benchmarks.ours import CapturingProxy
 from capture.engine import Engine
 from tests.integration.fidelity_cases import cases
 from tests.integration.fidelity_client import attempt
@@ -344,6 +345,8 @@ def test_rotation_under_load_loses_and_doubles_nothing(
     paths = paths_of(whole_log(proxy))
     assert len(paths) == REQUESTS
     assert set(paths) == load.exchanges.keys()
+    # The benchmark's rule for a maximum is this count.
+    assert CapturingProxy("primary", proxy.container).count_lines() == REQUESTS
     # In the order of the files, and in them, each client's requests are in its order.
     for client in {path.split("/")[2] for path in paths}:
         numbers = [int(path.split("/")[3]) for path in paths if path.split("/")[2] == client]
