@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterator
+from typing import Final
 
 from agent.capture_log import CaptureLog, Finished
 from record.entry import EntryWriter
@@ -12,14 +13,14 @@ from record.transaction import Transaction
 _LOG = logging.getLogger(__name__)
 
 # An acknowledgement waits for so many lines at most.
-_LINES_AT_ONCE = 16
+_LINES_AT_ONCE: Final = 16
 
 # With more than so many to make the sockets have to wait: HAProxy's ring has more room than the agent.
-_BACKLOG = 4096
+_BACKLOG: Final = 4096
 
 # Every wake-up of the writing thread costs the event loop a turn of the interpreter's lock.
-_LOT_BYTES = 256 * 1024
-_LOT_S = 0.1
+_LOT_BYTES: Final = 256 * 1024
+_LOT_S: Final = 0.1
 
 
 class LongBodiesLine:

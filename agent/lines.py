@@ -5,13 +5,15 @@ requests and answers are in it. `Unanswered` is written when a node closes witho
 """
 
 import binascii
+from typing import Final
 
 from agent.addresses import pack_address, pack_ip
 from agent.parts import Proxy, put_request, put_response
+from record.remembered import Remembered
 from record.transaction import Transaction
 
 # How HAProxy names the tee among its servers.
-TEE = b"tee"
+TEE: Final = b"tee"
 
 # In the order of the template, and of the script.
 END_FIELDS = (
@@ -56,10 +58,13 @@ UNANSWERED_FIELDS = (
 )
 
 # The identifier in the news of a request that HAProxy could not even read, and refused with a 400.
-NO_ID = b"-"
+NO_ID: Final = b"-"
+
+# Header blocks up to this size, in base64, are remembered.
+_REMEMBERED_BYTES: Final = 2732
 
 # What HAProxy writes for a field that has no value.
-_NOTHING = b"-"
+_NOTHING: Final = b"-"
 
 
 class End:
@@ -112,9 +117,9 @@ class End:
         transaction.answered_us = _number(fields[13])
         transaction.response_version = fields[16]
         transaction.server = fields[14]
-        transaction.server_address = pack_ip(fields[15])
+        transaction.server_address = pack_ip[fields[15]]
         body = _decoded(fields[21])
-        put_response(transaction, _decoded(fields[20]), body, len(body), proxy)
+        put_response(transaction, _block(fields[20]), body, len(body), proxy)
 
 
 class Unanswered:
@@ -170,16 +175,25 @@ def _fill_from_line(
     t.earlier_completions = _number(known)
     t.received_us = _number(received)
     t.arrived_us = _number(arrived)
-    t.client, t.client_port = pack_address(client)
+    t.client, t.client_port = pack_address[client]
     if block != _NOTHING:
         held = _decoded(body)
         # Without the time of arrival the body had not come to its end.
         size = len(held) if t.arrived_us else len(held) + 1
-        put_request(t, _decoded(block), held, size, proxy)
+        # What the mirror has put its identifiers into is never the same.
+        put_request(t, _decoded(block) if proxy.mirrored else _block(block), held, size, proxy)
 
 
 def _decoded(field: bytes) -> bytes:
     return b"" if field == _NOTHING else binascii.a2b_base64(field)
+
+
+def _block(field: bytes) -> bytes:
+    """A header block. Clients and nodes repeat theirs."""
+    return _blocks[field] if len(field) <= _REMEMBERED_BYTES else _decoded(field)
+
+
+_blocks: Final = Remembered(_decoded, 1024)
 
 
 def _number(field: bytes) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import httptools
 
@@ -12,7 +12,7 @@ from record.wire_body import WireBody
 _LOG = logging.getLogger(__name__)
 
 # RFC 9110 9.2.2
-_IDEMPOTENT = (b"GET ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"TRACE ")
+_IDEMPOTENT: Final = (b"GET ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"TRACE ")
 
 
 class Job:

@@ -1,16 +1,17 @@
 """The client's request as the shadow gets it, and how the shadow's agent knows whose it is."""
 
-import functools
 import re
+from typing import Final
 
+from record.remembered import Remembered
 from record.transaction import Transaction
 
-CAPTURE_ID = b"x-capture-id"
-_CAPTURE_ID_LINE = b"\r\nx-capture-id: "
+CAPTURE_ID: Final = b"x-capture-id"
+_CAPTURE_ID_LINE: Final = b"\r\nx-capture-id: "
 
 # RFC 9110 7.6.1, plus Expect (the body is here already) and a client's own X-Capture-Id. Transfer-Encoding is handled apart:
 # the body is framed as the client framed it. HAProxy shows names in lower case.
-_HOP_BY_HOP = frozenset(
+_HOP_BY_HOP: Final = frozenset(
     (
         b"connection",
         b"proxy-connection",
@@ -77,7 +78,7 @@ def take_capture_id(block: bytes) -> tuple[bytes, bytes]:
 
 def _end_to_end(block: bytes) -> tuple[bytes, bool, bool]:
     """The field lines to pass on, whether the client framed its body by chunks, and whether by a length."""
-    return _cached(block) if len(block) <= 2048 else _filter(block)
+    return _cached[block] if len(block) <= 2048 else _filter(block)
 
 
 def _filter(block: bytes) -> tuple[bytes, bool, bool]:
@@ -93,7 +94,7 @@ def _filter(block: bytes) -> tuple[bytes, bool, bool]:
 
 
 # Clients repeat their header blocks; the bound keeps this under a few MiB.
-_cached = functools.lru_cache(maxsize=2048)(_filter)
+_cached: Final = Remembered(_filter, 2048)
 
 
 def _tokens(line: bytes) -> list[bytes]:

@@ -1,7 +1,9 @@
 """Lines framed by their length: "LENGTH SP LINE" (RFC 6587 3.4.1, and "log-proto octet-count" of HAProxy's rings)."""
 
+from typing import Final
+
 # HAProxy's longest line has 65,535 bytes.
-_MAX_DIGITS = 5
+_MAX_DIGITS: Final = 5
 
 
 class FramingError(Exception):

@@ -1,6 +1,7 @@
 """The parts of a message put into its transaction: how much of it there is, and whether that is all of it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from agent.mirrored import take_capture_id
 from record.headers import parse_headers
@@ -8,9 +9,9 @@ from record.transaction import Transaction
 
 # A chunked body may have outgrown HAProxy's buffer, and nothing says so; HAProxy keeps up to this much of the buffer
 # for the start line and its own bookkeeping (8 bytes a header, and blocks), so less room than this means "perhaps".
-_BOOKKEEPING = 4096
+_BOOKKEEPING: Final = 4096
 
-_BODILESS_STATUSES = frozenset((*range(100, 200), 204, 304))
+_BODILESS_STATUSES: Final = frozenset((*range(100, 200), 204, 304))
 
 
 @dataclass(frozen=True, slots=True)

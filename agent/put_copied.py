@@ -73,7 +73,7 @@ def _put_response(
         t.response_version = message.start_line[5:8]
     if node is not None:
         t.server = node.name
-        t.server_address = pack_ip(node.address)
+        t.server_address = pack_ip[node.address]
     put_response(t, message.headers, b"", 0, proxy)
     body = message.body
     t.response_body_bytes = body.announced_bytes

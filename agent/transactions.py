@@ -5,20 +5,21 @@ transactions is used up. Most are never open: the news of the end are all that i
 """
 
 from collections import OrderedDict
+from typing import Final
 
 from agent.lines import End, Unanswered
 from agent.messages import Request, Response
 from agent.parts import Proxy
 from record.transaction import Transaction
 
-LOST = b"??"
+LOST: Final = b"??"
 """Termination of a transaction whose end HAProxy never told."""
 
-SERVER_CLOSED = b"SH"
+SERVER_CLOSED: Final = b"SH"
 """Termination of a transaction whose node closed without an answer, as HAProxy calls it where it tells of it."""
 
 # How many ended transactions are remembered at least, to know late news of them for what they are.
-_REMEMBERED = 32768
+_REMEMBERED: Final = 32768
 
 
 class Transactions:

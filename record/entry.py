@@ -3,30 +3,31 @@
 docs/capture-format.md describes every field.
 """
 
-import functools
 import http
 import socket
 import time
 import urllib.parse
 from collections.abc import Iterator
+from typing import Final
 
 from record.bodies import read_body
 from record.headers import Headers, parse_headers
 from record.json_string import quote as _quote
 from record.long_body import LongBody
 from record.long_text import Limits, LongText
+from record.remembered import Remembered
 from record.transaction import Transaction
 
-REDACTED = "[redacted]"
+REDACTED: Final = "[redacted]"
 
 BODY_BYTES = 16 * 1024 * 1024
 PREFIX_BYTES = 64 * 1024
 
 # Holds the place of a long body's text while the rest of its line is made: JSON shows this character as an escape.
-_PLACE = "\0"
+_PLACE: Final = "\0"
 
 # Why a transaction without a whole answer ended (configuration manual, 8.5 "Session state at disconnection", first letter).
-_CAUSES = {
+_CAUSES: Final = {
     "-": "the proxy answered",
     "C": "the client went away",
     "c": "the client was silent for too long",
@@ -43,14 +44,34 @@ _CAUSES = {
 }
 
 # Stands in URLs for the host that a client did not name (HTTP/1.0); RFC 2606 keeps the name free.
-_NO_HOST = "unknown.invalid"
+_NO_HOST: Final = "unknown.invalid"
 
 # What HAProxy tells of times is believed within these: 2^31 ms, and the year 9999.
-_LATEST_MS = 2**31
-_LATEST_US = 253_402_300_799_999_999
+_LATEST_MS: Final = 2**31
+_LATEST_US: Final = 253_402_300_799_999_999
 
 # Header blocks up to this size are remembered.
-_REMEMBERED_BYTES = 2048
+_REMEMBERED_BYTES: Final = 2048
+
+
+class _Head:
+    """What a request or an answer shows of everything but its body.
+
+    Args:
+        headers: its fields.
+        begin: its JSON up to where the body's comes.
+        end: behind the body's, up to the number of the body's bytes.
+        mark: behind that number.
+    """
+
+    __slots__ = ("begin", "end", "headers", "mark", "mime_type")
+
+    def __init__(self, headers: Headers, begin: str, end: str, mark: str = "") -> None:
+        self.headers = headers
+        self.begin = begin
+        self.end = end
+        self.mark = mark
+        self.mime_type = _quote(headers.content_type)
 
 
 class EntryWriter:
@@ -74,8 +95,10 @@ class EntryWriter:
         self._cluster = _quote(cluster)
         self._redacted = frozenset(name.lower() for name in redacted)
         self._location_is_shown = "location" not in self._redacted
-        # Clients and nodes repeat their header blocks: the text is made once for each. Bounded in number and size.
-        self._remembered = functools.lru_cache(maxsize=2048)(self._fields_of)
+        # Clients and nodes repeat themselves: a text is made once for each. Bounded in number and size.
+        self._remembered = Remembered(self._fields_of, 2048)
+        self._request_heads = Remembered(self._request_head, 1024)
+        self._response_heads = Remembered(self._response_head, 1024)
 
     def line(self, transaction: Transaction) -> bytes:
         """The entry of a transaction whose bodies are in memory as one line of JSON, with its line end."""
@@ -112,65 +135,75 @@ class EntryWriter:
         return self._line(t, self._request(t, None), self._response(t, None), marks).encode()
 
     def _line(self, t: Transaction, request: str, response: str, marks: str) -> str:
-        timers = _timers(t.timers)
+        timers = _timers[t.timers]
         send, connect, wait, receive = timings_us(t, timers)
         started = _started_us(t, timers)
         # Six digits; what is compiled formats no number as fast.
         fraction = str(1_000_000 + started % 1_000_000)[1:]
         connection = f'"connection":"{t.client_port}",' if t.client_port else ""
         return (
-            f'{{"startedDateTime":"{_second(started // 1_000_000)}.{fraction}Z",'
-            f'"time":{_ms(send + max(connect, 0) + wait + receive)},'
+            f'{{"startedDateTime":"{_second[started // 1_000_000]}.{fraction}Z",'
+            f'"time":{_ms[send + max(connect, 0) + wait + receive]},'
             f'"request":{request},"response":{response},"cache":{{}},'
-            f'"timings":{{"blocked":-1,"dns":-1,"connect":{_ms(connect) if connect >= 0 else "-1"},"ssl":-1,'
-            f'"send":{_ms(send)},"wait":{_ms(wait)},"receive":{_ms(receive)}}},'
-            f'{_server(t.server_address)}{connection}"_id":{_text(t.capture_id)},"_cluster":{self._cluster},'
-            f'"_client":"{_address(t.client)}","_node":{_text(t.server)}{marks}}}\n'
+            f'"timings":{{"blocked":-1,"dns":-1,"connect":{_ms[connect] if connect >= 0 else "-1"},"ssl":-1,'
+            f'"send":{_ms[send]},"wait":{_ms[wait]},"receive":{_ms[receive]}}},'
+            f'{_server[t.server_address]}{connection}"_id":{_text(t.capture_id)},"_cluster":{self._cluster},'
+            f'"_client":"{_address[t.client]}","_node":{_node[t.server]}{marks}}}\n'
         )
 
     def _request(self, t: Transaction, long: LongText | None) -> str:
-        block = t.request_headers
-        headers, fields = self._headers(block)
-        target = t.url.decode("latin-1")
-        if target.startswith("/"):
-            url, mark = f"http://{headers.host or _NO_HOST}{target}", ""
-        else:
-            url, mark = _absolute(t.method, target, headers.host), f',"_target":{_quote(target)}'
+        shown = t.method, t.url, t.request_version, t.request_headers
+        repeated = len(t.request_headers) + len(t.url) <= _REMEMBERED_BYTES
+        head = self._request_heads[shown] if repeated else self._request_head(shown)
         body = ""
         if t.request_body:
-            body = _post_data(t, headers, self._limits.body_bytes)
+            body = _post_data(t, head, self._limits.body_bytes)
         elif long is not None:
-            body = _long_post_data(long, headers)
+            body = _long_post_data(long, head)
+        return f"{head.begin}{body}{head.end}{t.request_body_bytes if t.request_headers else -1}{head.mark}}}"
+
+    def _request_head(self, shown: tuple[bytes, bytes, bytes, bytes]) -> _Head:
+        method, url, version, block = shown
+        headers, fields = self._headers(block)
+        target = url.decode("latin-1")
+        if target.startswith("/"):
+            absolute, mark = f"http://{headers.host or _NO_HOST}{target}", ""
+        else:
+            absolute, mark = _absolute(method, target, headers.host), f',"_target":{_quote(target)}'
         # "METHOD URL HTTP/1.1\r\n"; the block has the empty line. -1: not known (HAR 1.2, "request").
-        size, body_size = -1, -1
-        if block:
-            size, body_size = len(t.method) + len(t.url) + 12 + len(block), t.request_body_bytes
-        return (
-            f'{{"method":{_text(t.method)},"url":{_quote(url)},"httpVersion":{_version(t.request_version)},'
-            f'"cookies":[],"headers":{fields},"queryString":{_query(target) if "?" in target else "[]"},{body}'
-            f'"headersSize":{size},"bodySize":{body_size}{mark}}}'
+        size = len(method) + len(url) + 12 + len(block) if block else -1
+        return _Head(
+            headers,
+            f'{{"method":{_text(method)},"url":{_quote(absolute)},"httpVersion":{_version[version]},'
+            f'"cookies":[],"headers":{fields},"queryString":{_query(target) if "?" in target else "[]"},',
+            f'"headersSize":{size},"bodySize":',
+            mark,
         )
 
     def _response(self, t: Transaction, long: LongText | None) -> str:
-        block = t.response_headers
+        answered = t.answered_us != 0
+        shown = t.status, t.response_version, t.response_headers, answered
+        repeated = len(t.response_headers) <= _REMEMBERED_BYTES
+        head = self._response_heads[shown] if repeated else self._response_head(shown)
+        content = _content(t, head, self._limits.body_bytes) if long is None else _long_content(t, long, head)
+        return f"{head.begin}{content}{head.end}{t.response_body_bytes if answered else -1}}}"
+
+    def _response_head(self, shown: tuple[int, bytes, bytes, bool]) -> _Head:
+        status, version, block, answered = shown
         headers, fields = self._headers(block)
-        phrase = _phrase(t.status)
+        phrase = _phrase[status]
         # "HTTP/1.1 200 PHRASE\r\n"; -1: not known, for nobody showed the answer (HAR 1.2, "response").
-        size, body_size = -1, -1
-        if t.answered_us:
-            size, body_size = 15 + len(phrase) + len(block), t.response_body_bytes
+        size = 15 + len(phrase) + len(block) if answered else -1
         location = headers.location if self._location_is_shown else ""
-        content = (
-            _content(t, headers, self._limits.body_bytes) if long is None else _long_content(t, long, headers)
-        )
-        return (
-            f'{{"status":{t.status},"statusText":"{phrase}","httpVersion":{_version(t.response_version)},'
-            f'"cookies":[],"headers":{fields},"content":{content},'
-            f'"redirectURL":{_quote(location)},"headersSize":{size},"bodySize":{body_size}}}'
+        return _Head(
+            headers,
+            f'{{"status":{status},"statusText":"{phrase}","httpVersion":{_version[version]},'
+            f'"cookies":[],"headers":{fields},"content":',
+            f',"redirectURL":{_quote(location)},"headersSize":{size},"bodySize":',
         )
 
     def _headers(self, block: bytes) -> tuple[Headers, str]:
-        return self._remembered(block) if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
+        return self._remembered[block] if len(block) <= _REMEMBERED_BYTES else self._fields_of(block)
 
     def _long_text(self, body: LongBody | None, block: bytes, whole: bool) -> LongText | None:
         if body is None or not _is_long(body):
@@ -191,9 +224,9 @@ def _is_long(body: LongBody | None) -> bool:
     return body is not None and body.wire_bytes > 0
 
 
-def _post_data(t: Transaction, headers: Headers, max_bytes: int) -> str:
-    body = read_body(t.request_body, headers.content_encoding if t.request_whole else "", max_bytes)
-    text = f'"postData":{{"mimeType":{_quote(headers.content_type)},"text":{_quote(body.text)},"params":[]'
+def _post_data(t: Transaction, head: _Head, max_bytes: int) -> str:
+    body = read_body(t.request_body, head.headers.content_encoding if t.request_whole else "", max_bytes)
+    text = f'"postData":{{"mimeType":{head.mime_type},"text":{_quote(body.text)},"params":[]'
     if body.base64:
         text += ',"_encoding":"base64"'
     if body.decoded:
@@ -201,8 +234,8 @@ def _post_data(t: Transaction, headers: Headers, max_bytes: int) -> str:
     return text + "},"
 
 
-def _long_post_data(body: LongText, headers: Headers) -> str:
-    text = f'"postData":{{"mimeType":{_quote(headers.content_type)},"text":"{_PLACE}","params":[]'
+def _long_post_data(body: LongText, head: _Head) -> str:
+    text = f'"postData":{{"mimeType":{head.mime_type},"text":"{_PLACE}","params":[]'
     if body.base64:
         text += ',"_encoding":"base64"'
     if body.decoded or body.abridged:
@@ -212,12 +245,12 @@ def _long_post_data(body: LongText, headers: Headers) -> str:
     return text + "},"
 
 
-def _content(t: Transaction, headers: Headers, max_bytes: int) -> str:
-    mime_type, wire = _quote(headers.content_type), t.response_body
+def _content(t: Transaction, head: _Head, max_bytes: int) -> str:
+    wire = t.response_body
     if not wire:
-        return f'{{"size":{t.response_body_bytes},"mimeType":{mime_type}}}'
-    body = read_body(wire, headers.content_encoding if t.response_whole else "", max_bytes)
-    text = f'{{"size":{body.size if t.response_whole else t.response_body_bytes},"mimeType":{mime_type},"text":{_quote(body.text)}'
+        return f'{{"size":{t.response_body_bytes},"mimeType":{head.mime_type}}}'
+    body = read_body(wire, head.headers.content_encoding if t.response_whole else "", max_bytes)
+    text = f'{{"size":{body.size if t.response_whole else t.response_body_bytes},"mimeType":{head.mime_type},"text":{_quote(body.text)}'
     if body.decoded:
         text += f',"compression":{body.size - len(wire)}'
     if body.base64:
@@ -225,9 +258,9 @@ def _content(t: Transaction, headers: Headers, max_bytes: int) -> str:
     return text + "}"
 
 
-def _long_content(t: Transaction, body: LongText, headers: Headers) -> str:
+def _long_content(t: Transaction, body: LongText, head: _Head) -> str:
     size = body.size if t.response_whole else t.response_body_bytes
-    text = f'{{"size":{size},"mimeType":{_quote(headers.content_type)},"text":"{_PLACE}"'
+    text = f'{{"size":{size},"mimeType":{head.mime_type},"text":"{_PLACE}"'
     if body.decoded:
         text += f',"compression":{body.size - body.wire_bytes}'
     if body.base64:
@@ -281,8 +314,7 @@ def _started_us(t: Transaction, timers: tuple[int, int, int, int, int]) -> int:
     return t.arrived_us if t.request_headers else t.arrived_us - max(timers[4], 0) * 1000
 
 
-@functools.lru_cache(maxsize=4096)
-def _timers(text: bytes) -> tuple[int, int, int, int, int]:
+def _timers_of(text: bytes) -> tuple[int, int, int, int, int]:
     """HAProxy's %TR/%Tw/%Tc/%Tr/%Ta in ms; -1 for what was not reached or not told."""
     try:
         values = [int(value) for value in text.split(b"/")]
@@ -322,18 +354,16 @@ def _query(target: str) -> str:
 
 
 def _cause(state: str, t: Transaction) -> str:
-    if state[:1] == "-" and _timers(t.timers)[3] >= 0:
+    if state[:1] == "-" and _timers[t.timers][3] >= 0:
         return "the node answered; the agent did not see the answer"
     return _CAUSES.get(state[:1], "")
 
 
-@functools.lru_cache(maxsize=8192)
-def _ms(us: int) -> str:
+def _ms_of(us: int) -> str:
     return str(us / 1000)
 
 
-@functools.lru_cache(maxsize=64)
-def _version(version: bytes) -> str:
+def _version_of(version: bytes) -> str:
     return _quote(f"HTTP/{version.decode('latin-1')}" if version else "")
 
 
@@ -350,8 +380,7 @@ def _text(value: bytes) -> str:
     return _quote(value.decode("latin-1"))
 
 
-@functools.lru_cache(maxsize=1024)
-def _phrase(status: int) -> str:
+def _phrase_of(status: int) -> str:
     """HAProxy does not tell the node's phrase, and nobody may rely on it (RFC 9112 4): the standard one."""
     try:
         return http.HTTPStatus(status).phrase
@@ -359,20 +388,28 @@ def _phrase(status: int) -> str:
         return ""
 
 
-@functools.lru_cache(maxsize=4096)
-def _address(packed: bytes) -> str:
+def _address_of(packed: bytes) -> str:
     if len(packed) == 4:
         return socket.inet_ntop(socket.AF_INET, packed)
     return socket.inet_ntop(socket.AF_INET6, packed) if len(packed) == 16 else ""
 
 
-@functools.lru_cache(maxsize=1024)
-def _server(packed: bytes) -> str:
+def _server_of(packed: bytes) -> str:
     """HAR wants these fields left out when they are not known."""
-    address = _address(packed)
+    address = _address[packed]
     return f'"serverIPAddress":"{address}",' if address else ""
 
 
-@functools.lru_cache(maxsize=16)
-def _second(seconds: int) -> str:
+def _second_of(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+# Transactions repeat themselves.
+_timers: Final = Remembered(_timers_of, 4096)
+_ms: Final = Remembered(_ms_of, 8192)
+_second: Final = Remembered(_second_of, 16)
+_version: Final = Remembered(_version_of, 64)
+_phrase: Final = Remembered(_phrase_of, 1024)
+_address: Final = Remembered(_address_of, 4096)
+_server: Final = Remembered(_server_of, 1024)
+_node: Final = Remembered(_text, 1024)

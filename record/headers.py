@@ -1,13 +1,15 @@
 """A block of header field lines, read once: what the record and the agent need to know of it."""
 
-import functools
 import re
 from dataclasses import dataclass
+from typing import Final
+
+from record.remembered import Remembered
 
 # Blocks up to this size are remembered (clients repeat theirs); larger ones are read anew, so the memory is bounded.
-_REMEMBERED_BYTES = 2048
+_REMEMBERED_BYTES: Final = 2048
 
-_LENGTH = re.compile(r"[0-9]{1,19}")
+_LENGTH: Final = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Headers:
 
 def parse_headers(block: bytes) -> Headers:
     """Read the field lines of a message; each ends with CRLF, an empty one ends the block."""
-    return _remembered(block) if len(block) <= _REMEMBERED_BYTES else _parse(block)
+    return _remembered[block] if len(block) <= _REMEMBERED_BYTES else _parse(block)
 
 
 def _parse(block: bytes) -> Headers:
@@ -50,4 +52,4 @@ def _parse(block: bytes) -> Headers:
     )
 
 
-_remembered = functools.lru_cache(maxsize=2048)(_parse)
+_remembered: Final = Remembered(_parse, 2048)

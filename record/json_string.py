@@ -1,4 +1,4 @@
-"""Text as JSON shows it."""
+"""Text as JSON shows it, in UTF-8. The text has no lone surrogates."""
 
 import json.encoder
 from collections.abc import Callable
@@ -7,14 +7,23 @@ from record.optional import library
 
 # The C function behind json.dumps(..., ensure_ascii=False): a string with its quotes.
 # By its name: older type stubs, which mypyc in the images may have, do not know it.
-quote: Callable[[str], str] = vars(json.encoder)["encode_basestring"]
+quote_slowly: Callable[[str], str] = vars(json.encoder)["encode_basestring"]
 
 # Debian 12 has none.
 _orjson = library("orjson")
 
 
+def _quote_quickly(text: str) -> str:
+    line: bytes = _orjson.dumps(text)
+    return line.decode()
+
+
+quote: Callable[[str], str] = quote_slowly if _orjson is None else _quote_quickly
+"""A string with its quotes; orjson takes a third of the time, or a tenth."""
+
+
 def escape(text: str) -> bytes:
-    """The same without the quotes, in UTF-8, of a text without lone surrogates; orjson takes half the time, or a tenth."""
+    """A string without quotes."""
     if _orjson is None:
         return escape_slowly(text)
     line: bytes = _orjson.dumps(text)
@@ -23,4 +32,4 @@ def escape(text: str) -> bytes:
 
 def escape_slowly(text: str) -> bytes:
     """The same where there is no orjson."""
-    return quote(text)[1:-1].encode()
+    return quote_slowly(text)[1:-1].encode()
