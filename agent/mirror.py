@@ -2,13 +2,13 @@
 
 import asyncio
 import functools
-import heapq
 import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from agent.mirror_connection import Job, MirrorConnection
+from agent.mirror_queue import MirrorQueue
 from agent.mirrored import mirrored_request
 from agent.order import CausalOrder
 from agent.status import Status
@@ -80,9 +80,7 @@ class Mirror:
         self._order = order
         self._status = status
         self._loop = asyncio.get_running_loop()
-        # A heap: what overlapped on the primary is told in any order, and must not wait behind what waits for it.
-        self._queue: list[tuple[int, int, Job]] = []
-        self._submitted = 0
+        self._queue = MirrorQueue()
         self._queued_bytes = 0
         self._bodies = 0
         self._busy: set[MirrorConnection] = set()
@@ -120,7 +118,7 @@ class Mirror:
             return False
         self._queued_bytes += len(job.message)
         self._bodies += done is not None
-        self._push(job)
+        self._queue.push(job)
         return True
 
     def resume(self, jobs: list[Job]) -> None:
@@ -128,23 +126,24 @@ class Mirror:
         self._order.resume(len(jobs))
         for job in jobs:
             self._queued_bytes += len(job.message)
-            self._push(job)
+            self._queue.push(job)
 
     def dispatch(self) -> None:
         """Start what may start."""
-        queue = self._queue
-        if not queue:
+        job = self._queue.first()
+        if job is None:
             return
         now = self._loop.time()
-        while queue and not self._closing and self._order.may_start(queue[0][2].earlier_completions):
+        while job is not None and not self._closing and self._order.may_start(job.earlier_completions):
             connection = self._idle_connection(now)
             if connection is None:
                 return
-            job = heapq.heappop(queue)[2]
+            self._queue.pop()
             job.deadline = now + self._deadline_s
             job.attempts += 1
             self._busy.add(connection)
             connection.send(job)
+            job = self._queue.first()
 
     def check_deadlines(self) -> None:
         """End what the shadow takes too long for, so that it does not hold the order for ever; to be called about once a second."""
@@ -169,7 +168,7 @@ class Mirror:
         for task in self._opening:
             task.cancel()
         unsent = [connection.job for connection in self._busy if connection.job is not None]
-        unsent.extend(job for _, _, job in self._queue)
+        unsent.extend(self._queue.jobs())
         for connection in [*self._busy, *(idle for target in self._targets for idle in target.idle)]:
             connection.job = None
             connection.abort()
@@ -187,14 +186,10 @@ class Mirror:
         if untouched and job.attempts == 1 and job.idempotent:
             # The shadow closed an idle connection while the request was on its way to it (RFC 9112 9.3.1), most likely;
             # it may have worked on the request before, so only some may be repeated (RFC 9110 9.2.2).
-            self._push(job)
+            self._queue.push(job)
             return
         self._status.mirror_failed += 1
         self._done(job)
-
-    def _push(self, job: Job) -> None:
-        self._submitted += 1
-        heapq.heappush(self._queue, (job.position, self._submitted, job))
 
     def _done(self, job: Job) -> None:
         self._queued_bytes -= len(job.message)

@@ -1,13 +1,15 @@
 """Our two proxies, and plain HAProxies from the same image, in containers on the host's network."""
 
 import json
+import os
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from benchmarks.containers import container, processes
-from benchmarks.processes import Groups
+from benchmarks.processes import Groups, inside
 from benchmarks.subject import Captured, Node, Subject
 from capture.container import Container
 from capture.engine import Engine
@@ -82,9 +84,20 @@ class Deployment:
 class CapturingProxy:
     """One of our containers."""
 
-    def __init__(self, name: str, started: Container) -> None:
+    def __init__(self, name: str, started: Container, agent: frozenset[int] = frozenset()) -> None:
         self.name = name
         self._container = started
+        self._status_socket = inside(agent, "/run/capture/status.sock")
+
+    def lines(self) -> int:
+        """`Captured.lines`, from the agent itself where we may ask it."""
+        if self._status_socket is None:
+            return self.captured().lines
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(os.fspath(self._status_socket))
+            with connection.makefile() as answer:
+                return int(json.load(answer)["captured"])
 
     def captured(self) -> Captured:
         """What ``capture-status`` says."""
@@ -194,7 +207,8 @@ def _proxy(
     with container(engine, image, port, settings, cpu_shares=cpu_shares) as started:
         started.wait_healthy()
         names = {program: f"{role} {title}" for program, title in _PROGRAMS.items()}
-        yield CapturingProxy(role, started), processes(started, names)
+        found = processes(started, names)
+        yield CapturingProxy(role, started, found.get(names["agent"], frozenset())), found
 
 
 def server_lines(node: Node) -> str:

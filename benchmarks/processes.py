@@ -64,6 +64,18 @@ def program_name(command: str, command_line: str) -> str:
     return command
 
 
+def inside(pids: Iterable[int], path: str) -> Path | None:
+    """A file of the container that processes run in, as its host sees it; None: it is not there, or we may not look (one must be root)."""
+    for pid in pids:
+        found = _PROC / str(pid) / "root" / path.lstrip("/")
+        try:
+            if found.exists():
+                return found
+        except OSError:
+            continue
+    return None
+
+
 class Accounting:
     """CPU time since it was made, and peak memory since then where the system lets us reset it."""
 

@@ -33,6 +33,9 @@ class Proxy(Protocol):
     def captured(self) -> Captured:
         """What its agent says."""
 
+    def lines(self) -> int:
+        """`Captured.lines`, for who asks again and again: in no time where we may look into its container."""
+
     def counters(self) -> dict[str, int]:
         """Every counter of its ``capture-status``; one within another is called ``OUTER.INNER``."""
 

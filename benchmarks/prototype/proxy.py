@@ -1,13 +1,14 @@
 """The prototype as a subject: two containers of our image's HAProxy, each with `spoe_agent`; the first one mirrors to the second."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.containers import container, processes
 from benchmarks.ours import server_lines
-from benchmarks.processes import Groups
+from benchmarks.processes import Groups, inside
 from benchmarks.subject import Captured, Node, Subject
 from capture.container import Container
 from capture.engine import Engine
@@ -76,16 +77,22 @@ exec haproxy -q -db -f /tmp/haproxy.cfg
 class PrototypeProxy:
     """One of the two containers; a `benchmarks.subject.Proxy`."""
 
-    def __init__(self, name: str, started: Container) -> None:
+    def __init__(self, name: str, started: Container, agent: frozenset[int]) -> None:
         self.name = name
         self._container = started
+        self._log = inside(agent, _LOG)
+
+    def lines(self) -> int:
+        """The same, from its log itself where we may look."""
+        if self._log is None:
+            return self.captured().lines
+        with self._log.open("rb") as log:
+            log.seek(max(os.fstat(log.fileno()).st_size - 65536, 0))
+            return _number_of_last(log.read().decode("utf-8", "replace"))
 
     def captured(self) -> Captured:
         """The number that the last line has. What is lost is counted nowhere."""
-        # The very last one may be half written.
-        lines = self._container.exec("tail", "-n", "2", _LOG).output.splitlines(keepends=True)
-        last = next((line for line in reversed(lines) if line.endswith("\n")), None)
-        return Captured(int(json.loads(last)["_number"]) if last else 0, lost=0)
+        return Captured(_number_of_last(self._container.exec("tail", "-n", "2", _LOG).output), lost=0)
 
     def counters(self) -> dict[str, int]:
         """It has none."""
@@ -94,6 +101,12 @@ class PrototypeProxy:
     def count_lines(self) -> int:
         """The lines that are in its log."""
         return int(self._container.exec("wc", "-l", _LOG).output.split()[0])
+
+
+def _number_of_last(log: str) -> int:
+    # The very last line may be half written.
+    last = next((line for line in reversed(log.splitlines(keepends=True)) if line.endswith("\n")), None)
+    return int(json.loads(last)["_number"]) if last else 0
 
 
 @contextmanager
@@ -137,4 +150,5 @@ def _proxy(
     }
     with container(engine, image, port, environment, ("sh", "-c", _START), cpu_shares) as started:
         names = {"haproxy": f"{role} HAProxy", "python3": f"{role} agent"}
-        yield PrototypeProxy(role, started), processes(started, names)
+        found = processes(started, names)
+        yield PrototypeProxy(role, started, found.get(names["python3"], frozenset())), found

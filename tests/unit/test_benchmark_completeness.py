@@ -21,18 +21,21 @@ class FakeNode:
 @dataclass
 class FakeProxy:
     name: str = "primary"
-    lines: int = 7
+    written: int = 7
     lost: int = 0
     in_files: int | None = None
 
     def captured(self) -> Captured:
-        return Captured(self.lines, self.lost)
+        return Captured(self.written, self.lost)
+
+    def lines(self) -> int:
+        return self.written
 
     def counters(self) -> dict[str, int]:
         return {}
 
     def count_lines(self) -> int:
-        return self.lines if self.in_files is None else self.in_files
+        return self.written if self.in_files is None else self.in_files
 
 
 class Clock:
@@ -78,7 +81,7 @@ def test_everything_there_at_once_passes(clock: Clock) -> None:
     run = Run(proxy := FakeProxy())
     run.primary.answered += REQUESTS
     run.shadow.answered += REQUESTS
-    proxy.lines += REQUESTS
+    proxy.written += REQUESTS
     outcome = run.outcome(clock)
     assert outcome.passed
     assert (outcome.behind, outcome.missing) == (0, "")
@@ -89,7 +92,7 @@ def test_a_second_is_what_the_shadow_may_be_late(clock: Clock, late_s: float, pa
     run = Run(proxy := FakeProxy())
     run.primary.answered += REQUESTS
     run.shadow.answered += REQUESTS - 30
-    proxy.lines += REQUESTS
+    proxy.written += REQUESTS
 
     def arrives() -> None:
         run.shadow.answered += 30
@@ -113,10 +116,10 @@ def test_what_never_arrives_is_said(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("changed", "missing"),
     [
-        ({"lines": 7 + REQUESTS - 1}, "primary: 99 of 100 requests captured, 0 counted as lost"),
-        ({"lines": 7 + REQUESTS + 1}, "primary: 101 of 100 requests captured, 0 counted as lost"),
-        ({"lines": 7 + REQUESTS, "lost": 2}, "primary: 100 of 100 requests captured, 2 counted as lost"),
-        ({"lines": 7 + REQUESTS, "in_files": 106}, "primary: 106 lines in the files, 107 counted"),
+        ({"written": 7 + REQUESTS - 1}, "primary: 99 of 100 requests captured, 0 counted as lost"),
+        ({"written": 7 + REQUESTS + 1}, "primary: 101 of 100 requests captured, 0 counted as lost"),
+        ({"written": 7 + REQUESTS, "lost": 2}, "primary: 100 of 100 requests captured, 2 counted as lost"),
+        ({"written": 7 + REQUESTS, "in_files": 106}, "primary: 106 lines in the files, 107 counted"),
     ],
 )
 def test_a_log_that_is_not_exactly_complete_does_not_pass(
@@ -135,7 +138,7 @@ def test_a_log_that_is_not_exactly_complete_does_not_pass(
 def test_without_a_mirror_nothing_is_asked_of_the_shadow(clock: Clock) -> None:
     run = Run(proxy := FakeProxy(), mirrors=False)
     run.primary.answered += REQUESTS
-    proxy.lines += REQUESTS
+    proxy.written += REQUESTS
     outcome = run.outcome(clock)
     assert outcome.passed
     assert outcome.arrived_s == 0.0
