@@ -8,7 +8,9 @@ Result = TypeVar("Result")
 
 
 class Remembered(dict[Argument, Result], Generic[Argument, Result]):
-    """``remembered[argument]`` is ``function(argument)``, worked out once. A `functools.lru_cache` takes several times as long when it is compiled code that asks.
+    """``remembered[argument]`` is ``function(argument)``, worked out once.
+
+    For compiled code a `functools.lru_cache` is far dearer to ask (docs/decisions/0018-instructions-counted.md).
 
     Args:
         function: gives the same for the same argument.
