@@ -20,10 +20,10 @@ ALIKE = 1024
 YIELDING = 2
 """Of one that takes what nobody else wants: the least that Docker allows."""
 
-# -f: what is not compressed (yet) as it is. Anew when a file got its compressed form meanwhile: it may have been counted twice, or not at all.
+# -f: what is not compressed (yet) as it is; one that is gone meanwhile is said on standard error, which would come back with the number. Anew when a file got its compressed form meanwhile: it may have been counted twice, or not at all.
 _COUNT = """
 files() { ls /var/log/haproxy-traffic.log* | grep -v partial; }
-while names=$(files); lines=$(zstdcat -f $names | wc -l); [ "$names" != "$(files)" ]; do :; done
+while names=$(files); lines=$(zstdcat -f $names 2>/dev/null | wc -l); [ "$names" != "$(files)" ]; do :; done
 echo "$lines"
 """
 _PROGRAMS = {"haproxy": "HAProxy", "agent": "agent", "tee": "tee"}

@@ -153,7 +153,7 @@ class EntryWriter:
 
     def _request(self, t: Transaction, long: LongText | None) -> str:
         shown = t.method, t.url, t.request_version, t.request_headers
-        repeated = len(t.request_headers) + len(t.url) <= _REMEMBERED_BYTES
+        repeated = len(t.method) + len(t.request_headers) + len(t.url) <= _REMEMBERED_BYTES
         head = self._request_heads[shown] if repeated else self._request_head(shown)
         body = ""
         if t.request_body:

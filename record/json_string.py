@@ -1,4 +1,4 @@
-"""Text as JSON shows it, in UTF-8. The text has no lone surrogates."""
+"""Text as JSON shows it. The text has no lone surrogates."""
 
 import json.encoder
 from collections.abc import Callable

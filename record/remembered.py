@@ -14,7 +14,7 @@ class Remembered(dict[Argument, Result], Generic[Argument, Result]):
 
     Args:
         function: gives the same for the same argument.
-        most: so many are kept at most; with one more, all are forgotten.
+        most: about so many are kept at most; with one more, all are forgotten.
     """
 
     def __init__(self, function: Callable[[Argument], Result], most: int) -> None:
