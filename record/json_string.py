@@ -19,7 +19,7 @@ def _quote_quickly(text: str) -> str:
 
 
 quote: Callable[[str], str] = quote_slowly if _orjson is None else _quote_quickly
-"""A string with its quotes; orjson takes a third of the time, or a tenth."""
+"""A string with its quotes; of a short answer of Elasticsearch orjson makes it in a third of the time (docs/decisions/0018-instructions-counted.md)."""
 
 
 def escape(text: str) -> bytes:
