@@ -4,62 +4,70 @@ HAProxy numbers the primary's answers ("completions") 1, 2, 3 ..., each before t
 T, the completions so far. W is the largest n such that the first n completions are all finished on the shadow; a request may start on
 the shadow when W >= T. What overlapped on the primary may overlap on the shadow.
 
-HAProxy's counter has 32 bits, counts on while the agent is away, and its news come in any order: here the numbers are 64 bits wide, begin at
-the agent's start, and one whose news never come is given up after a while.
+A number that was given and that no line has named yet is a **hole**. Its line is on its way: nobody knows yet what the shadow has to do, so what comes
+after it waits, for a while. `agent.counter` turns HAProxy's 32 bits into the numbers that are used here.
 """
 
+from collections import deque
 from typing import Final
 
-_WRAP: Final = 1 << 32
+from agent.counter import Counter
 
-# News of earlier completions may still be on their way when the agent hears the first of one.
-_BEFORE_THE_FIRST: Final = 1024
+# Up to so many holes in a row are stepped over one by one.
+_STEPS: Final = 1024
 
 
 class CausalOrder:
-    """Keeps the completions that are known and the shadow's progress. No I/O; the caller says what time it is."""
+    """Keeps the completions that are known and the shadow's progress. No I/O; the caller says what time it is.
 
-    def __init__(self) -> None:
+    Args:
+        started_us: the agent's start, microseconds since 1970. Completions of before were perhaps told to another agent, and count as missing to nobody.
+    """
+
+    def __init__(self, started_us: int = 0) -> None:
         self.watermark = 0
         """W."""
         self.latest = 0
         """The largest number that is known to have been given."""
         self.missing = 0
-        """Completions whose news never came, so that what came after them was not held back by them."""
-        self._resumed = 0
-        self._reference = -1
-        self._reference_number = 0
+        """Holes that were given up: their lines did not come in time, so that what came after them was not held back by them."""
+        self._started_us = started_us
+        self._counter = Counter()
+        self._first = True
         self._counted_from = 0
         self._pending: set[int] = set()
         self._finished_beyond: set[int] = set()
-        self._missing_number = 0
-        self._missing_since_ns = 0
+        self._seen: deque[tuple[int, int]] = deque()
+        self._given_up_to = 0
 
     def resume(self, count: int) -> None:
         """Completions of an earlier run come first, as 1 to ``count``. To be called before anything else."""
-        self._resumed = self.latest = count
+        self._counter.begin_behind(count)
+        self._counted_from = self.latest = count
         self._pending.update(range(1, count + 1))
 
-    def arrive(self, known: int) -> int:
-        """A request came when HAProxy's counter was ``known``: its T."""
-        if self._reference < 0:
-            start = max(known - _BEFORE_THE_FIRST, 0)
-            self._reference, self._reference_number = start, self._resumed
-            self._counted_from = self._resumed + known - start
-        number = self._number(known)
-        self.latest = max(self.latest, number)
-        return max(number, 0)
+    def arrive(self, known: int, received_us: int = 0) -> int:
+        """A request came at ``received_us`` (HAProxy's clock; 0: unknown) when HAProxy's counter was ``known``: its T.
 
-    def complete(self, counter: int) -> int:
+        ``known`` below 0: nobody knows. Then the client may have had any answer that was given until now.
+        """
+        if known < 0:
+            return self.latest
+        return max(self._given(known, received_us), 0)
+
+    def complete(self, counter: int, answered_us: int = 0) -> int:
         """The primary gave the answer that HAProxy numbered ``counter``: its number here, which `finish` is to be called with.
 
-        0, which nobody waits for: it was given up, or is known already. `arrive` comes before.
+        0, which nobody waits for: it was given up and passed, or is known already.
         """
-        number = self._number(counter)
+        number = self._given(counter, answered_us)
+        if self._first:
+            # What HAProxy had told before its first line to this agent it told another one.
+            self._first = False
+            self._counted_from = max(self._counted_from, number)
         if number <= self.watermark or number in self._pending or number in self._finished_beyond:
             return 0
         self._pending.add(number)
-        self.latest = max(self.latest, number)
         return number
 
     def may_start(self, earlier_completions: int) -> bool:
@@ -78,38 +86,52 @@ class CausalOrder:
         self._advance()
 
     def give_up_missing(self, now_ns: int, patience_ns: int) -> bool:
-        """Wait no longer for a completion that was missing for ``patience_ns``; whether there was one. To be called now and then."""
-        first = self.watermark + 1
-        if first > self.latest or first in self._pending:
-            self._missing_number = 0
-            return False
-        if first != self._missing_number:
-            self._missing_number, self._missing_since_ns = first, now_ns
-            return False
-        if now_ns - self._missing_since_ns < patience_ns:
-            return False
-        self._missing_number = 0
-        while (
-            self.watermark < self.latest
-            and self.watermark + 1 not in self._pending
-            and self.watermark + 1 not in self._finished_beyond
-        ):
-            self.watermark += 1
-            if self.watermark > self._counted_from:
-                self.missing += 1
+        """Wait no longer for the holes that have been known for ``patience_ns``; whether the shadow may go on. To be called now and then."""
+        seen = self._seen
+        if not seen or seen[-1][1] < self.latest:
+            seen.append((now_ns, self.latest))
+        while seen and now_ns - seen[0][0] >= patience_ns:
+            self._given_up_to = seen.popleft()[1]
+        before = self.watermark
         self._advance()
-        return True
+        return self.watermark > before
+
+    def _given(self, counter: int, at_us: int) -> int:
+        """The number of HAProxy's counter; all up to it have been given."""
+        number = self._counter.number(counter, at_us)
+        self.latest = max(self.latest, number)
+        if self._first or 0 < at_us < self._started_us:
+            self._counted_from = max(self._counted_from, number)
+        return number
 
     def _advance(self) -> None:
-        beyond = self._finished_beyond
-        while beyond and self.watermark + 1 in beyond:
-            self.watermark += 1
-            beyond.remove(self.watermark)
+        """Pass what is finished, and the holes that are given up."""
+        number = self.watermark + 1
+        steps = 0
+        while True:
+            if number in self._finished_beyond:
+                self._finished_beyond.remove(number)
+                steps = 0
+            elif number > self._given_up_to or number in self._pending:
+                break
+            elif steps < _STEPS:
+                self._count_holes(number, number)
+                steps += 1
+            else:
+                end = self._next_known(number) - 1
+                self._count_holes(number, end)
+                number, steps = end, 0
+            number += 1
+        self.watermark = number - 1
 
-    def _number(self, counter: int) -> int:
-        """HAProxy's 32 bits as the nearest number to the largest that was seen."""
-        ahead = (counter - self._reference) % _WRAP
-        if ahead >= _WRAP // 2:
-            return self._reference_number + ahead - _WRAP
-        self._reference, self._reference_number = counter % _WRAP, self._reference_number + ahead
-        return self._reference_number
+    def _next_known(self, number: int) -> int:
+        """The first number behind a hole that is none, or is not given up."""
+        known = self._given_up_to + 1
+        for numbers in (self._pending, self._finished_beyond):
+            for one in numbers:
+                if number < one < known:
+                    known = one
+        return known
+
+    def _count_holes(self, first: int, last: int) -> None:
+        self.missing += max(last - max(first, self._counted_from + 1) + 1, 0)

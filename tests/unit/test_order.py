@@ -142,6 +142,149 @@ def test_a_completion_that_is_not_told_of_holds_the_rest_for_a_while_only() -> N
     assert order.complete(2) == 0
 
 
+def test_holes_are_given_up_together() -> None:
+    order = CausalOrder()
+    order.arrive(0)
+    for counter in range(1, 401, 2):
+        order.finish(order.complete(counter))
+    waits_for = order.arrive(400)
+    order.give_up_missing(0, 100)
+    assert not order.may_start(waits_for)
+    assert order.give_up_missing(100, 100)
+    assert order.may_start(waits_for)
+    assert order.missing == 200
+
+
+def test_the_wait_for_a_hole_counts_from_when_its_number_is_known_to_be_given() -> None:
+    order = CausalOrder()
+    order.arrive(0)
+    first = order.complete(1)
+    third = order.complete(3)
+    order.finish(third)
+    # Number 2 is a hole from now on, though 1 is what holds the watermark, and the shadow takes long for it.
+    order.give_up_missing(0, 100)
+    order.give_up_missing(100, 100)
+    order.finish(first)
+    assert order.may_start(3)
+    assert order.missing == 1
+
+
+def test_one_hole_a_second_holds_the_shadow_back_by_the_patience_and_no_more() -> None:
+    order = CausalOrder()
+    order.arrive(0)
+    behind = []
+    for second in range(300):
+        for counter in range(10 * second + 1, 10 * second + 11):
+            # The client of each tenth answer reads it for minutes.
+            if counter % 10:
+                order.finish(order.complete(counter))
+        order.give_up_missing(second, 2)
+        behind.append(order.latest - order.watermark)
+    assert max(behind) <= 30
+
+
+def test_a_line_that_comes_after_its_hole_was_given_up_and_before_it_was_passed_is_waited_for() -> None:
+    order = CausalOrder()
+    order.arrive(0)
+    first = order.complete(1)
+    order.finish(order.complete(3))
+    order.give_up_missing(0, 100)
+    order.give_up_missing(100, 100)
+    second = order.complete(2)
+    order.finish(first)
+    assert not order.may_start(3)
+    order.finish(second)
+    assert order.may_start(3)
+    assert order.missing == 0
+
+
+class CountedSet(set[int]):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    def __contains__(self, item: object) -> bool:
+        self.asked += 1
+        return super().__contains__(item)
+
+
+@pytest.mark.parametrize("jump", [10_000, 100_000_000, 1 << 31])
+def test_a_jump_of_any_size_is_a_few_steps(jump: int) -> None:
+    order = CausalOrder()
+    order.arrive(0)
+    order.finish(order.complete(1))
+    order._pending = counted = CountedSet()
+    waits_for = order.arrive(jump)
+    order.give_up_missing(0, 100)
+    order.give_up_missing(100, 100)
+    assert order.may_start(waits_for)
+    assert counted.asked < 3000
+    assert order.missing == waits_for - 1
+    # And the order is kept from there on.
+    number = order.complete(jump + 1)
+    assert not order.may_start(order.arrive(jump + 1))
+    order.finish(number)
+    assert order.may_start(order.arrive(jump + 1))
+
+
+def test_a_jump_stops_at_what_is_known_inside_it() -> None:
+    order = CausalOrder()
+    order.arrive(0)
+    slow, quick = order.complete(50_000), order.complete(70_000)
+    order.finish(quick)
+    waits_for = order.arrive(100_000)
+    order.give_up_missing(0, 100)
+    order.give_up_missing(100, 100)
+    assert order.watermark == slow - 1
+    assert not order.may_start(waits_for)
+    order.finish(slow)
+    assert order.may_start(waits_for)
+    assert order.missing == 100_000 - 2 - 49_999  # those before the first line are another agent's
+
+
+def test_a_request_of_which_nobody_knows_what_its_client_knew_waits_for_all() -> None:
+    order = CausalOrder()
+    # Near the wrap, where a 0 instead would mean 3,000,000 answers more.
+    start = WRAP - 3_000_000
+    order.arrive(start)
+    for now in (0, 100):
+        order.give_up_missing(now, 100)
+    number = order.complete(start + 1)
+    waits_for = order.arrive(-1)
+    assert waits_for == number == order.latest
+    assert not order.may_start(waits_for)
+    order.finish(number)
+    assert order.may_start(waits_for)
+
+
+def test_the_order_is_kept_when_the_counter_goes_back_to_zero() -> None:
+    order = CausalOrder()
+    order.arrive(0, 1)
+    for counter in range(1, 5001):
+        order.finish(order.complete(counter, 1))
+    at_us = 60_000_000
+    order.arrive(0, at_us)
+    number = order.complete(1, at_us)
+    assert number == 5001 == order.latest
+    follower = order.arrive(1, at_us + 1)
+    assert not order.may_start(follower)
+    order.finish(number)
+    assert order.may_start(follower)
+    assert order.missing == 0
+
+
+def test_what_was_answered_before_the_agents_start_is_not_counted_as_missing() -> None:
+    order = CausalOrder(started_us=1000)
+    order.finish(order.complete(10, 500))
+    # Answers 11 to 999 were told to the agent before this one.
+    order.finish(order.complete(1000, 900))
+    order.arrive(1002, 1500)
+    for now in (0, 100):
+        order.give_up_missing(now, 100)
+    assert order.missing == 2
+    assert order.may_start(order.arrive(1002, 1600))
+
+
 def test_a_slow_shadow_is_not_a_missing_completion() -> None:
     order = CausalOrder()
     order.arrive(0)
