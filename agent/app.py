@@ -58,7 +58,7 @@ class Agent:
         self._runtime = runtime
         self._loop = asyncio.get_running_loop()
         self._status = Status()
-        self._order = CausalOrder()
+        self._order = CausalOrder(time.time_ns() // 1000)
         self._mirror = self._make_mirror() if settings.mirror_to else None
         proxy = Proxy(settings.message_bytes, mirrored=settings.cluster == "shadow")
         self._transactions = Transactions(proxy, settings.pending_bytes, int(settings.unanswered_s * 1e9))

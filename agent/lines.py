@@ -5,6 +5,7 @@ requests and answers are in it. `Unanswered` is written when a node closes witho
 """
 
 import binascii
+import re
 from typing import Final
 
 from agent.addresses import pack_address, pack_ip
@@ -62,6 +63,12 @@ NO_ID: Final = b"-"
 
 # Header blocks up to this size, in base64, are remembered.
 _REMEMBERED_BYTES: Final = 2732
+
+_COMPLETION: Final = END_FIELDS.index(b"completion")
+
+# HAProxy's uuid(), and the digits of 32 bits.
+_ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_COUNTER_DIGITS: Final = 10
 
 # What HAProxy writes for a field that has no value.
 _NOTHING: Final = b"-"
@@ -156,6 +163,15 @@ def parse_line(line: bytes) -> End | Unanswered | None:
     return None
 
 
+def completion_of(line: bytes) -> int:
+    """The completion in a line about an end that is damaged or cut; 0: it is not there, or the line is no such line."""
+    fields = line.split(b" ", _COMPLETION + 1)
+    if len(fields) <= _COMPLETION or not _ID.fullmatch(fields[0]):
+        return 0
+    completion = fields[_COMPLETION]
+    return int(completion) if completion.isdigit() and len(completion) <= _COUNTER_DIGITS else 0
+
+
 def _fill_from_line(
     t: Transaction,
     client: bytes,
@@ -172,7 +188,7 @@ def _fill_from_line(
     t.method = method
     t.url = _decoded(url)
     t.request_version = version
-    t.earlier_completions = _number(known)
+    t.earlier_completions = _known(known)
     t.received_us = _number(received)
     t.arrived_us = _number(arrived)
     t.client, t.client_port = pack_address[client]
@@ -198,3 +214,8 @@ _blocks: Final = Remembered(_decoded, 1024)
 
 def _number(field: bytes) -> int:
     return 0 if field == _NOTHING else int(field)
+
+
+def _known(field: bytes) -> int:
+    """-1: HAProxy did not say. 0 would say that the request depends on nothing."""
+    return -1 if field == _NOTHING else int(field)

@@ -54,7 +54,7 @@ class Request:
         transaction.method = _bytes(method)
         transaction.url = _bytes(url)
         transaction.request_version = _bytes(version)
-        transaction.earlier_completions = _int(known)
+        transaction.earlier_completions = known if isinstance(known, int) else -1
         transaction.received_us = _int(received)
         transaction.arrived_us = _int(arrived)
         transaction.client = _bytes(client)

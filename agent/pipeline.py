@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from agent.joining import Copy, Joining
-from agent.lines import NO_ID, TEE, End, parse_line
+from agent.lines import NO_ID, TEE, End, completion_of, parse_line
 from agent.messages import Request, Response, parse_message
 from agent.order import CausalOrder
 from agent.parts import Proxy
@@ -16,10 +16,12 @@ from agent.spop.errors import SpopError
 from agent.status import Status
 from agent.transactions import LOST, SERVER_CLOSED, Transactions
 from record.transaction import Transaction
+from service.rarely import is_rare
 
 _LOG = logging.getLogger(__name__)
 
-_DROPPED = re.compile(rb"([0-9]+) events? dropped")
+# The whole line is HAProxy's own; a node's words stand inside a longer one.
+_DROPPED = re.compile(rb"\s*([0-9]+) events? dropped\s*")
 
 # How long HAProxy's news of an end are waited for after a node closed without an answer.
 _SILENT_NS = 10**9
@@ -81,10 +83,9 @@ class Pipeline:
                 elif event is not None:
                     self._place(self._transactions.unanswered(event, now_ns))
                 else:
-                    self._no_news(line)
+                    self._other_line(line, now_ns)
             except ValueError as error:
-                self._status.protocol_errors += 1
-                _LOG.error("HAProxy's line can't be read: %s", error)
+                self._unreadable(line, str(error), now_ns)
 
     def tick(self, now_ns: int) -> None:
         """End what is overdue; to be called about once a second."""
@@ -95,12 +96,12 @@ class Pipeline:
             self.finish(transaction)
         for copy in self._joining.unclaimed_copies(now_ns):
             self._unclaimed(copy, now_ns)
-        if self._order.give_up_missing(now_ns, _PATIENCE_NS):
-            self._status.order_given_up = self._order.missing
+        self._order.give_up_missing(now_ns, _PATIENCE_NS)
         self.count()
 
     def count(self) -> None:
-        """Bring the counters up to date that the joining keeps."""
+        """Bring the counters up to date that others keep."""
+        self._status.order_given_up = self._order.missing
         self._status.lost_ends = self._transactions.lost
         self._status.orphan_answers = self._transactions.orphans
         self._status.copies_missing = self._joining.missing
@@ -171,9 +172,24 @@ class Pipeline:
         transaction.termination = LOST
         self._join(transaction, copy)
 
-    def _no_news(self, line: bytes) -> None:
+    def _unreadable(self, line: bytes, why: str, now_ns: int) -> None:
+        """A line about a transaction that is damaged: counted, and nobody waits for what it should have said."""
+        self._status.protocol_errors += 1
+        if is_rare(self._status.protocol_errors):
+            _LOG.error("HAProxy's line can't be read (%d until now): %s", self._status.protocol_errors, why)
+        transaction = self._transactions.give_up(line.partition(b" ")[0])
+        if transaction is not None:
+            self._ended(transaction, now_ns)
+        completion = completion_of(line)
+        if completion:
+            self._order.finish(self._order.complete(completion))
+
+    def _other_line(self, line: bytes, now_ns: int) -> None:
         """HAProxy's own messages go to the ring too: servers up and down, and how many lines it had no room for."""
-        dropped = _DROPPED.search(line)
+        if completion_of(line):
+            self._unreadable(line, f"it has {line.count(b' ') + 1} fields", now_ns)
+            return
+        dropped = _DROPPED.fullmatch(line)
         if dropped is not None:
             self._status.ring_dropped += int(dropped[1])
             _LOG.error(
@@ -192,7 +208,9 @@ class Pipeline:
     def _place(self, transaction: Transaction | None) -> None:
         """Settle what the request may have depended on."""
         if self._submit is not None and transaction is not None and not transaction.placed:
-            transaction.earlier_completions = self._order.arrive(transaction.earlier_completions)
+            transaction.earlier_completions = self._order.arrive(
+                transaction.earlier_completions, transaction.received_us
+            )
             transaction.placed = True
 
     def _response(self, event: Response) -> None:
@@ -204,7 +222,10 @@ class Pipeline:
         """The primary is done with the request: now the shadow may have it."""
         if self._submit is None:
             return
-        completion = self._order.complete(transaction.completion) if transaction.completion else 0
+        completion = self._completed(transaction)
+        if completion:
+            # Where nobody knows what its client knew, it may be all that was given by now; but a request waits for itself never.
+            transaction.earlier_completions = min(transaction.earlier_completions, completion - 1)
         if not transaction.request_headers:
             transaction.mirror = "not sent: the request passed while the agent was away or busy"
             self._status.not_mirrored_unseen += 1
@@ -229,6 +250,12 @@ class Pipeline:
                 if done is not None:
                     done()
 
+    def _completed(self, transaction: Transaction) -> int:
+        """The number of its answer in the order; 0: there is none that anybody waits for."""
+        if not transaction.completion:
+            return 0
+        return self._order.complete(transaction.completion, transaction.answered_us)
+
     def finish(self, transaction: Transaction, copy: Copy | None = None) -> None:
         """A transaction has ended: mirror it if that is still to be decided, and let it be captured.
 
@@ -244,8 +271,7 @@ class Pipeline:
                     f"not sent: {'its end is unknown' if lost else 'the request did not reach a node'}"
                 )
                 self._status.not_mirrored_unanswered += 1
-                if transaction.completion:
-                    self._order.finish(self._order.complete(transaction.completion))
+                self._order.finish(self._completed(transaction))
         self._status.transactions += 1
         self.ended.append(transaction)
 

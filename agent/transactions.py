@@ -99,6 +99,11 @@ class Transactions:
         self._remember(event.id)
         return transaction
 
+    def give_up(self, identifier: bytes) -> Transaction | None:
+        """The news of its end came and can't be read: the transaction, which ends as lost; None: it is not open."""
+        transaction = self._open.get(identifier)
+        return None if transaction is None else self._lose(transaction)
+
     def overdue(self, now_ns: int) -> list[Transaction]:
         """End what is too old, or too much: those transactions, oldest first."""
         ended: list[Transaction] = []

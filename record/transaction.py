@@ -104,8 +104,8 @@ class Transaction:
         """HAProxy's two-letter termination state (``%ts``), where its news of the end were needed; ``??``: they never came."""
         self.bytes_to_client: int = 0
         """HAProxy's ``%B``, with the termination state."""
-        self.earlier_completions: int = 0
-        """How many answers HAProxy had had when this request came (see `agent.order`)."""
+        self.earlier_completions: int = -1
+        """How many answers HAProxy had had when this request came (see `agent.order`); -1: unknown."""
         self.placed: bool = False
         """``earlier_completions`` is `agent.order`'s number, no longer HAProxy's counter."""
         self.completion: int = 0

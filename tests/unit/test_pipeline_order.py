@@ -1,0 +1,121 @@
+"""What the pipeline tells the causal order: of lines that are late, damaged, lost, or none of ours."""
+
+import pytest
+
+from agent.lines import END_FIELDS
+from agent.order import CausalOrder
+from agent.parts import Proxy
+from agent.pipeline import Pipeline
+from agent.status import Status
+from agent.transactions import Transactions
+from record.transaction import Transaction
+from tests.unit.test_transactions import line
+
+SECOND = 10**9
+PROXY = Proxy(64512, mirrored=False)
+
+
+class Rig:
+    """A pipeline whose shadow takes everything and finishes nothing by itself."""
+
+    def __init__(self) -> None:
+        self.order = CausalOrder()
+        self.status = Status()
+        self.submitted: list[Transaction] = []
+        self.completions: dict[bytes, int] = {}
+        transactions = Transactions(PROXY, 1 << 20, 3600 * SECOND)
+        self.pipeline = Pipeline(PROXY, transactions, self.order, self._submit, self.status)
+
+    def _submit(self, transaction: Transaction, completion: int, _done: object) -> bool:
+        self.submitted.append(transaction)
+        self.completions[transaction.id] = completion
+        return True
+
+    def lines(self, *lines: bytes, now_ns: int = 0) -> None:
+        self.pipeline.ends(list(lines), now_ns, 0)
+
+    def done(self, identifier: bytes) -> None:
+        self.order.finish(self.completions[identifier])
+
+    def may_start(self, identifier: bytes) -> bool:
+        found = next(t for t in self.submitted if t.id == identifier)
+        return self.order.may_start(found.earlier_completions)
+
+
+def uuid(number: int) -> bytes:
+    return b"00000000-0000-4000-8000-%012x" % number
+
+
+def ended(number: int, known: int | None, completion: int) -> bytes:
+    said = b"-" if known is None else b"%d" % known
+    return line(uuid(number), known=said, completion=b"%d" % completion)
+
+
+def cut(whole: bytes) -> bytes:
+    """As HAProxy cuts a line that is too long."""
+    return whole[: whole.rindex(b" ")]
+
+
+def spoilt(whole: bytes) -> bytes:
+    """With base64 that is none."""
+    fields = whole.split(b" ")
+    fields[END_FIELDS.index(b"request_headers")] = b"A"
+    return b" ".join(fields)
+
+
+@pytest.mark.parametrize("damage", [cut, spoilt])
+def test_a_line_that_cannot_be_read_is_counted_and_leaves_no_hole(damage: object) -> None:
+    assert callable(damage)
+    rig = Rig()
+    rig.lines(ended(1, 0, 1), damage(ended(2, 1, 2)), ended(3, 2, 3))
+    assert rig.status.protocol_errors == 1
+    rig.done(uuid(1))
+    assert rig.may_start(uuid(3))
+    assert rig.order.missing == 0
+
+
+@pytest.mark.parametrize("number", [b"x", b"1" * 5000, b"-"])
+def test_a_damaged_number_is_no_number(number: bytes) -> None:
+    rig = Rig()
+    rig.lines(ended(1, 0, 1), cut(line(uuid(2), completion=number)))
+    assert rig.order.latest == rig.completions[uuid(1)]
+
+
+def test_who_knows_nothing_of_what_its_client_knew_waits_for_all_before_it_and_never_for_itself() -> None:
+    rig = Rig()
+    rig.lines(ended(1, 0, 1), ended(3, 2, 3), ended(2, None, 2))
+    assert not rig.may_start(uuid(2))
+    rig.done(uuid(1))
+    assert rig.may_start(uuid(2))
+    assert not rig.may_start(uuid(3))
+    rig.done(uuid(2))
+    assert rig.may_start(uuid(3))
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        (b"25 events dropped", 25),
+        (b"1 event dropped\n", 1),
+        (b"Server clients/node1 is DOWN, reason: Layer7 wrong status, info: \"7 events dropped\", check duration: 2ms.", 0),
+        (b"Server clients/node1 is DOWN, reason: Layer7 wrong status, info: \"9 events dropped", 0),
+    ],
+)  # fmt: skip
+def test_only_haproxys_own_line_says_that_the_ring_was_full(text: bytes, dropped: int) -> None:
+    rig = Rig()
+    rig.lines(text)
+    assert rig.status.ring_dropped == dropped
+    assert rig.status.protocol_errors == 0
+
+
+def test_what_was_given_up_is_counted_when_it_was() -> None:
+    rig = Rig()
+    rig.lines(ended(1, 0, 1))
+    rig.lines(ended(3, 2, 3))
+    for second in range(4):
+        rig.pipeline.tick(second * SECOND)
+    assert rig.status.order_given_up == 0
+    # Number 2 is passed when the shadow is done with 1.
+    rig.done(uuid(1))
+    rig.pipeline.tick(5 * SECOND)
+    assert rig.status.order_given_up == 1
