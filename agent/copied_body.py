@@ -7,8 +7,9 @@ import httptools
 Chunks = Callable[[], Iterator[bytes]]
 """Gives the bytes of a copy, in parts of at most 1 MiB."""
 
-# Any message with a chunked body: the parser need not know the real one, whose method it may never have heard of.
-_HEAD = b"POST / HTTP/1.1\r\nhost: _\r\ntransfer-encoding: chunked\r\n\r\n"
+# Any message with a chunked body: the parser need not know the real one, whose method it may never have heard of. It is the last one of its
+# connection: bytes behind its end are an error, and never read as another message.
+_HEAD = b"POST / HTTP/1.1\r\nhost: _\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 class CopiedBody:
@@ -36,10 +37,16 @@ class CopiedBody:
         """What its sender meant to send, where that is known; else what there is."""
         self.whole = ended
         """Nothing is missing."""
+        self.trailers = False
+        """Fields come behind it; in chunks only."""
+        self.followed = False
+        """Bytes that are not its own may stand behind it (where client and node have left HTTP): `framed` gives those too."""
         if chunked:
             dechunker = _Dechunker()
             self.announced_bytes = self.wire_bytes = sum(map(len, dechunker.run(self.framed())))
             self.whole = dechunker.complete
+            self.trailers = dechunker.trailers
+            self.followed = dechunker.followed
         elif announced is not None:
             self.framed_bytes = self.wire_bytes = min(length, announced)
             self.whole = length >= announced
@@ -76,10 +83,14 @@ class _Dechunker:
     """Undoes the chunked coding (RFC 9112 7.1); ``on_...`` are httptools' callbacks."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
-        self._parser.feed_data(_HEAD)
         self._parts: list[bytes] = []
         self.complete = False
+        self.trailers = False
+        self.followed = False
+        """There was more behind the end."""
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(_HEAD)
+        self.trailers = False
 
     def run(self, framed: Iterator[bytes]) -> Iterator[bytes]:
         """The bytes inside; they end where the coding is broken."""
@@ -87,7 +98,7 @@ class _Dechunker:
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserError:
-                self.complete = False
+                self.followed = self.complete
                 yield from self._parts
                 return
             parts, self._parts = self._parts, []
@@ -96,6 +107,10 @@ class _Dechunker:
     def on_body(self, body: bytes) -> None:
         """A part of a chunk."""
         self._parts.append(body)
+
+    def on_header(self, _name: bytes, _value: bytes) -> None:
+        """A field; of the head above before anything else, a trailer after that."""
+        self.trailers = True
 
     def on_message_complete(self) -> None:
         """The last chunk, and the trailers, have ended."""

@@ -20,6 +20,9 @@ _LOG = logging.getLogger(__name__)
 _RETRY_S = 0.5
 _CONNECT_S = 5.0
 
+# A target that has not answered an attempt for so long gets no second one at the same time.
+_SLOW_CONNECT_S = 1.0
+
 # Requests whose bodies the tee keeps, at most: it offers no more copies when the agent has 4096 of them (`tee.app`), and the capture needs some too.
 _BODIES = 2048
 
@@ -33,8 +36,20 @@ class _Target:
         self.idle: list[MirrorConnection] = []
         self.connections = 0
         """Open ones and those being opened."""
+        self.opening = 0
+        """Those being opened."""
+        self.opening_since = 0.0
+        """When it was last heard whether one can be opened, or the first attempt after that."""
+        self.reached: bool | None = None
+        """Whether the last attempt succeeded; None: there was none."""
         self.retry_at = 0.0
         self._mirror = mirror
+
+    def may_open(self, now: float, most: int) -> bool:
+        """Whether to try for one more connection; of a target that does not answer there is one attempt at a time."""
+        if self.connections >= most or self.retry_at > now:
+            return False
+        return not self.opening or (self.reached is True and now - self.opening_since <= _SLOW_CONNECT_S)
 
     def opened(self, connection: MirrorConnection) -> None:
         self.idle.append(connection)
@@ -86,7 +101,6 @@ class Mirror:
         self._busy: set[MirrorConnection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
-        self._unreachable = False
         self._closing = False
         self._drained: asyncio.Future[None] | None = None
 
@@ -126,6 +140,7 @@ class Mirror:
         self._order.resume(len(jobs))
         for job in jobs:
             self._queued_bytes += len(job.message)
+            self._bodies += job.done is not None
             self._queue.push(job)
 
     def dispatch(self) -> None:
@@ -168,6 +183,9 @@ class Mirror:
         for task in self._opening:
             task.cancel()
         unsent = [connection.job for connection in self._busy if connection.job is not None]
+        for job in unsent:
+            # The shadow has had some of it at least, and perhaps done it.
+            job.perhaps_repeated = True
         unsent.extend(self._queue.jobs())
         for connection in [*self._busy, *(idle for target in self._targets for idle in target.idle)]:
             connection.job = None
@@ -186,6 +204,7 @@ class Mirror:
         if untouched and job.attempts == 1 and job.idempotent:
             # The shadow closed an idle connection while the request was on its way to it (RFC 9112 9.3.1), most likely;
             # it may have worked on the request before, so only some may be repeated (RFC 9110 9.2.2).
+            job.perhaps_repeated = True
             self._queue.push(job)
             return
         self._status.mirror_failed += 1
@@ -202,21 +221,30 @@ class Mirror:
             self._drained.set_result(None)
 
     def _idle_connection(self, now: float) -> MirrorConnection | None:
-        """An idle connection, the targets taken in turn; None when one has to be waited for."""
+        """An idle connection, the targets taken in turn; None when one has to be waited for.
+
+        The target whose turn it is gets another connection where it has none that is idle; the request need not wait for that when one to another target is.
+        """
+        opened = False
         for _ in range(len(self._targets)):
             target = self._targets[0]
             self._targets.rotate(-1)
             if target.idle:
                 return target.idle.pop()
-            if target.connections < self._connections and target.retry_at <= now:
-                target.connections += 1
-                task = self._loop.create_task(
-                    self._connect(target), name=f"connect-{target.host}:{target.port}"
-                )
-                self._opening.add(task)
-                task.add_done_callback(self._opening.discard)
-                return None
+            if not opened and target.may_open(now, self._connections):
+                # One to the next target too where it is open whether this one answers.
+                opened = target.reached is True
+                self._open(target, now)
         return None
+
+    def _open(self, target: _Target, now: float) -> None:
+        target.connections += 1
+        if not target.opening:
+            target.opening_since = now
+        target.opening += 1
+        task = self._loop.create_task(self._connect(target), name=f"connect-{target.host}:{target.port}")
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
 
     async def _connect(self, target: _Target) -> None:
         try:
@@ -227,7 +255,7 @@ class Mirror:
         except (OSError, TimeoutError) as error:
             target.connections -= 1
             target.retry_at = self._loop.time() + _RETRY_S
-            if not self._unreachable:
+            if target.reached is not False:
                 reason = error if str(error) else f"no connection within {_CONNECT_S:.0f} s"
                 _LOG.warning(
                     "the shadow %s:%d can't be reached, its requests wait: %s",
@@ -235,18 +263,23 @@ class Mirror:
                     target.port,
                     reason,
                 )
-            self._unreachable = True
+            target.reached = False
             if self._retry is None:
                 self._retry = self._loop.call_later(_RETRY_S, self._try_again)
         else:
-            if self._unreachable:
+            if target.reached is False:
                 _LOG.warning(
                     "the shadow %s:%d is reached again, %d requests wait",
                     target.host,
                     target.port,
                     self.waiting,
                 )
-            self._unreachable = False
+            target.reached = True
+        finally:
+            target.opening -= 1
+            target.opening_since = self._loop.time()
+        # What waits may need more than one connection.
+        self.dispatch()
 
     def _try_again(self) -> None:
         self._retry = None

@@ -2,14 +2,22 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol, cast
 
 import httptools
 
+from agent.mirrored import repeated
 from record.wire_body import WireBody
 
 _LOG = logging.getLogger(__name__)
+
+# In a final answer's head, or in what of its body came with it: then the end of the connection is taken for a cut, not for the end.
+_FRAMED: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
+
+# Of one answer, with all interim ones before it. HAProxy's buffer is smaller.
+_MAX_HEAD_BYTES: Final = 16 * 1024 * 1024
 
 # RFC 9110 9.2.2
 _IDEMPOTENT: Final = (b"GET ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"TRACE ")
@@ -25,6 +33,7 @@ class Job:
         completion: the number that the shadow's progress is told with; 0: none.
         body: what comes behind the message.
         done: to be called when the body is needed no longer.
+        perhaps_repeated: the shadow may have had it before.
     """
 
     __slots__ = (
@@ -37,6 +46,7 @@ class Job:
         "head",
         "idempotent",
         "message",
+        "perhaps_repeated",
         "position",
     )
 
@@ -48,7 +58,9 @@ class Job:
         completion: int,
         body: WireBody | None = None,
         done: Callable[[], None] | None = None,
+        perhaps_repeated: bool = False,
     ) -> None:
+        self.perhaps_repeated = perhaps_repeated
         self.message = message
         self.body = body
         self.done = done
@@ -86,13 +98,17 @@ class MirrorConnection:
         self._parser = httptools.HttpResponseParser(self)
         self._served = False
         self._rest: Iterator[bytes] | None = None
+        self._rest_bytes = 0
         self._paused = False
         self._reset()
 
     def _reset(self) -> None:
         self._touched = False
+        self._final = False
         self._bodiless = False
         self._until_close = False
+        self._head: list[bytes] = []
+        self._head_bytes = 0
         self._reusable = False
         self._complete = False
 
@@ -100,9 +116,10 @@ class MirrorConnection:
         """Send one request; the connection must be idle."""
         self._reset()
         self.job = job
-        cast("asyncio.Transport", self._transport).write(job.message)
+        message = repeated(job.message) if job.perhaps_repeated else job.message
+        cast("asyncio.Transport", self._transport).write(message)
         if job.body is not None:
-            self._rest = job.body.framed()
+            self._rest, self._rest_bytes = job.body.framed(), job.body.framed_bytes
             self._send_rest()
 
     def _send_rest(self) -> None:
@@ -118,7 +135,12 @@ class MirrorConnection:
             return
         if part is None:
             self._rest = None
+            if self._rest_bytes:
+                _LOG.error("a large request can't be mirrored, its copy has become shorter")
+                # The shadow would take the next request for what is missing.
+                self.abort()
             return
+        self._rest_bytes -= len(part)
         cast("asyncio.Transport", self._transport).write(part)
         # Set by the writing.
         if not self._paused:
@@ -142,6 +164,12 @@ class MirrorConnection:
             self.abort()
             return
         self._touched = True
+        if not self._final:
+            self._head.append(data)
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES:
+                self.abort()
+                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -171,8 +199,9 @@ class MirrorConnection:
         # Of 304 Debian's older parser believes what the length says.
         self._bodiless = final and self.job is not None and (self.job.head or status in (204, 304))
         self._reusable = self._parser.should_keep_alive()
+        self._final = final
         # Without a length the answer ends with the connection (RFC 9112 6.3).
-        self._until_close = final and not self._reusable
+        self._until_close = final and not self._reusable and not _FRAMED.search(b"".join(self._head))
 
     def on_message_complete(self) -> None:
         """The answer is whole; an interim one (RFC 9110 15.2) is not the answer."""

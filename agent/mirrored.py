@@ -1,17 +1,20 @@
 """The client's request as the shadow gets it, and how the shadow's agent knows whose it is."""
 
-import re
 from typing import Final
 
 from record.remembered import Remembered
 from record.transaction import Transaction
 
 CAPTURE_ID: Final = b"x-capture-id"
+CAPTURE_REPEATED: Final = b"x-capture-repeated"
+"""Says of a request that the shadow may have had it before."""
+
 _CAPTURE_ID_LINE: Final = b"\r\nx-capture-id: "
 
-# RFC 9110 7.6.1, plus Expect (the body is here already) and a client's own X-Capture-Id. Transfer-Encoding is handled apart:
-# the body is framed as the client framed it. HAProxy shows names in lower case.
-_HOP_BY_HOP: Final = frozenset(
+# Fields of one hop (RFC 9110 7.6.1), Expect (the body is here already) and a client's own X-Capture-... What else a client names in Connection stays:
+# HAProxy passed it to the primary, and a client that lists Host or Authorization there must not get another request mirrored than the one
+# that the primary had.
+_DROPPED: Final = frozenset(
     (
         b"connection",
         b"proxy-connection",
@@ -19,39 +22,60 @@ _HOP_BY_HOP: Final = frozenset(
         b"te",
         b"upgrade",
         b"expect",
-        b"transfer-encoding",
         CAPTURE_ID,
+        CAPTURE_REPEATED,
     )
 )
+
+# RFC 9112 6. How the client framed its body is in the transaction; on the shadow's connection the framing is our own.
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
+
+NONE: Final = 0
+SIZED: Final = 1
+CHUNKED: Final = 2
 
 
 def mirrored_request(transaction: Transaction) -> bytes:
     """The whole message: request line, headers, body. Always HTTP/1.1, as HAProxy itself sends it to a node.
 
-    Without the body where ``request_wire`` has that: as it passed, it is to be sent next.
+    Without the body where ``request_wire`` has that: as it passed, it is to be sent next. Exactly one field says where the body ends, or none where there
+    is no body and the client sent none.
     """
-    headers, chunked, sized = _end_to_end(transaction.request_headers)
+    before, after, framing = _end_to_end(transaction.request_headers)
     body = transaction.request_body
+    size = len(body)
     wire = transaction.request_wire
     if wire is not None:
-        if wire.chunked and not chunked:
-            headers += b"transfer-encoding: chunked\r\n"
-        body, chunked = b"", False
-    elif body and not sized and not chunked:
+        body, size = b"", wire.framed_bytes
+        chunked = wire.chunked
+    else:
         # HTTP/2 needs neither field; HAProxy too sends such a body chunked.
-        headers, chunked = headers + b"transfer-encoding: chunked\r\n", True
+        chunked = framing == CHUNKED or (size > 0 and framing == NONE)
+        if chunked:
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (size, body) if size else b"0\r\n\r\n"
+    framed = b""
     if chunked:
-        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+        framed = b"transfer-encoding: chunked\r\n"
+    elif size or framing == SIZED:
+        framed = b"content-length: %d\r\n" % size
     url = transaction.url
     if transaction.request_version == b"2.0" and not url.startswith(b"/"):
         url = _origin_form(url)
-    return b"%b %b HTTP/1.1\r\n%bx-capture-id: %b\r\n\r\n%b" % (
+    return b"%b %b HTTP/1.1\r\n%b%b%bx-capture-id: %b\r\n\r\n%b" % (
         transaction.method,
         url,
-        headers,
+        before,
+        framed,
+        after,
         transaction.id,
         body,
     )
+
+
+def repeated(message: bytes) -> bytes:
+    """The message of a request that the shadow may have had before, which says so."""
+    head, _, body = message.partition(b"\r\n\r\n")
+    return b"%b\r\n%b: perhaps\r\n\r\n%b" % (head, CAPTURE_REPEATED, body)
 
 
 def _origin_form(url: bytes) -> bytes:
@@ -76,26 +100,25 @@ def take_capture_id(block: bytes) -> tuple[bytes, bytes]:
     return block[start + len(_CAPTURE_ID_LINE) : end], block[:start] + block[end:]
 
 
-def _end_to_end(block: bytes) -> tuple[bytes, bool, bool]:
-    """The field lines to pass on, whether the client framed its body by chunks, and whether by a length."""
+def _end_to_end(block: bytes) -> tuple[bytes, bytes, int]:
+    """The field lines to pass on, before and behind the place of the one that says where the body ends; and which one the client sent."""
     return _cached[block] if len(block) <= 2048 else _filter(block)
 
 
-def _filter(block: bytes) -> tuple[bytes, bool, bool]:
-    lines = block.split(b"\r\n")[:-2]
-    named = {name for line in lines if line.startswith(b"connection:") for name in _tokens(line)}
-    dropped = _HOP_BY_HOP | named
-    chunked = any(line.startswith(b"transfer-encoding:") for line in lines)
-    kept = [line for line in lines if line.partition(b":")[0] not in dropped]
-    if chunked:
-        kept.append(b"transfer-encoding: chunked")
-    sized = any(line.startswith(b"content-length:") for line in kept)
-    return b"".join(line + b"\r\n" for line in kept), chunked, sized
+def _filter(block: bytes) -> tuple[bytes, bytes, int]:
+    before: list[bytes] = []
+    after: list[bytes] = []
+    kept, framing = before, NONE
+    for line in block.split(b"\r\n")[:-2]:
+        name = line.partition(b":")[0].strip().lower()
+        if name in _FRAMING:
+            kept = after
+            # Where there are both, it is in chunks (RFC 9112 6.3).
+            framing = max(framing, CHUNKED if name == b"transfer-encoding" else SIZED)
+        elif name not in _DROPPED:
+            kept.append(line + b"\r\n")
+    return b"".join(before), b"".join(after), framing
 
 
 # Clients repeat their header blocks; the bound keeps this under a few MiB.
 _cached: Final = Remembered(_filter, 2048)
-
-
-def _tokens(line: bytes) -> list[bytes]:
-    return re.findall(rb"[^\s,]+", line.partition(b":")[2].lower())

@@ -226,7 +226,11 @@ class Pipeline:
         if completion:
             # Where nobody knows what its client knew, it may be all that was given by now; but a request waits for itself never.
             transaction.earlier_completions = min(transaction.earlier_completions, completion - 1)
-        if not transaction.request_headers:
+        if is_tunnel(transaction):
+            transaction.mirror = "not sent: client and node left HTTP"
+            self._status.not_mirrored_tunnels += 1
+            self._order.finish(completion)
+        elif not transaction.request_headers or not transaction.url:
             transaction.mirror = "not sent: the request passed while the agent was away or busy"
             self._status.not_mirrored_unseen += 1
             self._order.finish(completion)
@@ -274,6 +278,15 @@ class Pipeline:
                 self._order.finish(self._completed(transaction))
         self._status.transactions += 1
         self.ended.append(transaction)
+
+
+def is_tunnel(transaction: Transaction) -> bool:
+    """Whether what passed, or might pass on the shadow, is no HTTP from some byte on (RFC 9110 9.3.6 and 7.8).
+
+    The mirror's connections are for one request after the other: behind a CONNECT that the shadow accepts the next client's request would be
+    bytes in a tunnel.
+    """
+    return transaction.method == b"CONNECT" or transaction.status == 101
 
 
 def reached_a_node(transaction: Transaction) -> bool:

@@ -2,15 +2,11 @@
 
 from agent.addresses import pack_ip
 from agent.copied import Copied, CopiedMessage, Node
-from agent.copied_body import CopiedBody
 from agent.parts import Proxy, put_request, put_response
 from record.transaction import Transaction
 
 # A body up to this size is taken out of the copy at once.
 _SHORT_BYTES = 64 * 1024
-
-# How a chunked body ends that has no trailers.
-_LAST_CHUNK = b"0\r\n\r\n"
 
 
 def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
@@ -24,9 +20,8 @@ def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
     """
     # All reading first: of a copy that can't be read nothing may be left in the transaction.
     request_body, response_body = _short_body(copied.request), _short_body(copied.response)
-    trailers = copied.request is not None and request_body is not None and _has_trailers(copied.request.body)
     if copied.request is not None:
-        _put_request(t, copied.request, request_body, trailers, proxy)
+        _put_request(t, copied.request, request_body, proxy)
     if copied.response is not None:
         _put_response(t, copied.response, response_body, copied.node, proxy)
     return t.request_long is not None or t.response_long is not None or t.request_wire is not None
@@ -39,9 +34,7 @@ def _short_body(message: CopiedMessage | None) -> bytes | None:
     return b"".join(message.body.chunks())
 
 
-def _put_request(
-    t: Transaction, message: CopiedMessage, short: bytes | None, trailers: bool, proxy: Proxy
-) -> None:
+def _put_request(t: Transaction, message: CopiedMessage, short: bytes | None, proxy: Proxy) -> None:
     method, _, rest = message.start_line.partition(b" ")
     t.method = t.method or method
     t.url = t.url or rest.rpartition(b" ")[0]
@@ -53,7 +46,10 @@ def _put_request(
         t.request_body = short
     else:
         t.request_long = body
-    if body.whole and (short is None or trailers):
+    if body.followed and short is None:
+        # Where its own bytes end is not known exactly enough to send it on.
+        t.request_whole = False
+    elif body.whole and not body.followed and (short is None or body.trailers):
         t.request_wire = body
 
 
@@ -86,13 +82,6 @@ def _put_response(
         # Beside the whole answer it says nothing.
         t.termination = b""
         t.bytes_to_client = 0
-
-
-def _has_trailers(body: CopiedBody) -> bool:
-    if not body.chunked:
-        return False
-    framed = b"".join(body.framed())
-    return not (framed == _LAST_CHUNK or framed.endswith(b"\r\n" + _LAST_CHUNK))
 
 
 def _without_a_connection(timers: bytes) -> bytes:

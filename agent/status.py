@@ -21,6 +21,8 @@ class Status:
     """Requests that were not mirrored because they passed while the agent was away or busy."""
     not_mirrored_unanswered: int = 0
     """Requests that were not mirrored because they never reached a node of the primary."""
+    not_mirrored_tunnels: int = 0
+    """Requests that were not mirrored because they leave HTTP: CONNECT, and what a node answered with 101."""
     bad_requests: int = 0
     """Requests that are no HTTP: HAProxy answers 400 and shows them to nobody."""
     passed_unacknowledged: int = 0

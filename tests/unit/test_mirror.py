@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from agent.mirror import Mirror
+from agent.mirror_connection import Job
 from agent.order import CausalOrder
 from agent.status import Status
 from record.transaction import Transaction
@@ -333,5 +335,134 @@ def test_what_the_primary_told_late_does_not_block_what_it_told_before() -> None
             await mirrored.mirror.drain(10)
             mirrored.mirror.close()
         assert [head.split()[1] for head in shadow.heads] == [b"/1", b"/2"]
+
+    asyncio.run(run())
+
+
+class Silent:
+    """A target whose SYNs are dropped."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        connect = loop.create_connection
+        self.attempts = 0
+
+        async def create_connection(factory: Any, host: str, port: int) -> Any:
+            if host == "silent":
+                self.attempts += 1
+                await asyncio.Event().wait()
+            return await connect(factory, host, port)
+
+        monkeypatch.setattr(loop, "create_connection", create_connection)
+
+
+def test_no_request_waits_for_a_target_that_does_not_answer_while_another_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        silent = Silent(monkeypatch)
+        shadow = Shadow(ok)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port])
+            mirrored.mirror = Mirror(
+                [("silent", 1), ("127.0.0.1", port)], 64, 1 << 20, 30, mirrored.order, mirrored.status
+            )
+            for number in range(30):
+                mirrored.send(f"r{number}")
+                # Without the agent's tick: the shadow that is there is enough.
+                await mirrored.mirror.drain(10)
+                assert mirrored.status.mirrored == number + 1
+            assert silent.attempts == 1
+            mirrored.mirror.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 1000\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nconnection: clo",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 1\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("part", [1, 4096], ids=["bytewise", "at once"])
+def test_an_answer_that_is_cut_is_none(answer: bytes, part: int) -> None:
+    async def cut(_head: bytes, writer: asyncio.StreamWriter) -> None:
+        for start in range(0, len(answer), part):
+            writer.write(answer[start : start + part])
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.close()
+
+    async def run() -> None:
+        async with Shadow(cut).listening() as port:
+            mirrored = Mirrored([port])
+            mirrored.send("r", method=b"POST")
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert (mirrored.status.mirrored, mirrored.status.mirror_failed) == (0, 1)
+
+    asyncio.run(run())
+
+
+def test_what_the_shadow_may_have_had_says_so() -> None:
+    async def hang(_head: bytes, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0)
+
+    async def run() -> None:
+        shadow = Shadow(hang)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=1)
+            mirrored.send("sent", method=b"POST")
+            mirrored.send("waiting", method=b"POST")
+            await until(lambda: len(shadow.heads) == 1)
+            unsent = mirrored.mirror.close()
+        assert [job.perhaps_repeated for job in unsent] == [True, False]
+        again = Shadow(ok)
+        async with again.listening() as port:
+            mirrored = Mirrored([port], connections=1)
+            mirrored.mirror.resume(unsent)
+            mirrored.mirror.dispatch()
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert [b"\r\nx-capture-repeated: perhaps\r\n" in head for head in again.heads] == [True, False]
+
+    asyncio.run(run())
+
+
+class Shrunk:
+    """A body in a copy of which less can be read than there was."""
+
+    chunked = False
+    framed_bytes = 1000
+
+    def framed(self) -> Iterator[bytes]:
+        yield b"x" * 400
+
+
+def test_a_body_that_has_become_shorter_never_takes_the_next_request_with_it() -> None:
+    async def whole_ones(head: bytes, writer: asyncio.StreamWriter) -> None:
+        if b"/cut" not in head:
+            writer.write(OK)
+
+    async def run() -> None:
+        shadow = Shadow(whole_ones)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=1)
+            job = Job(
+                b"POST /cut HTTP/1.1\r\ncontent-length: 1000\r\n\r\n", False, 0, 1, Shrunk(), lambda: None
+            )
+            following = Job(b"GET /next HTTP/1.1\r\n\r\n", False, 1, 2)
+            mirrored.mirror.resume([job, following])
+            mirrored.mirror.dispatch()
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert mirrored.status.mirror_failed == 1
+        assert shadow.heads[-1].startswith(b"GET /next ")
+        assert shadow.connections == 2
 
     asyncio.run(run())

@@ -38,7 +38,7 @@ def transaction(method: bytes, url: bytes, headers: bytes, body: bytes = b"") ->
             transaction(b"POST", b"/", b"host: a\r\n\r\n", b"{}"),
             b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nx-capture-id: id-1\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         ),
-        # Hop by hop, and what Connection names.
+        # What is of the hop. What else Connection names the primary got too: HAProxy passes it.
         (
             transaction(
                 b"GET",
@@ -46,7 +46,7 @@ def transaction(method: bytes, url: bytes, headers: bytes, body: bytes = b"") ->
                 b"host: a\r\nconnection: close, X-Drop\r\nx-drop: 1\r\nkeep-alive: 5\r\nte: trailers\r\nupgrade: h2c\r\n"
                 b"proxy-connection: close\r\nexpect: 100-continue\r\nx-keep: 1\r\n\r\n",
             ),
-            b"GET / HTTP/1.1\r\nhost: a\r\nx-keep: 1\r\nx-capture-id: id-1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nhost: a\r\nx-drop: 1\r\nx-keep: 1\r\nx-capture-id: id-1\r\n\r\n",
         ),
         # A client's own identifier would be taken for ours.
         (

@@ -119,3 +119,13 @@ def test_what_was_given_up_is_counted_when_it_was() -> None:
     rig.done(uuid(1))
     rig.pipeline.tick(5 * SECOND)
     assert rig.status.order_given_up == 1
+
+
+@pytest.mark.parametrize("changes", [{"method": b"CONNECT"}, {"status": b"101"}])
+def test_what_leaves_http_is_not_mirrored(changes: dict[str, bytes]) -> None:
+    rig = Rig()
+    rig.lines(line(uuid(1), known=b"0", completion=b"1", **changes), ended(2, 1, 2))
+    assert [t.id for t in rig.submitted] == [uuid(2)]
+    assert rig.status.not_mirrored_tunnels == 1
+    assert rig.pipeline.ended[0].mirror == "not sent: client and node left HTTP"
+    assert rig.may_start(uuid(2))

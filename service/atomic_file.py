@@ -1,0 +1,45 @@
+"""Files that are there whole or not at all, whatever ends the process that writes them."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_NEW = ".new"
+
+
+def write_atomically(path: Path, parts: Iterable[bytes], mode: int) -> None:
+    """Write a file beside its place, bring it to the disk, and put it into its place. What was there before stays until then.
+
+    Args:
+        path: its directory must be writable.
+        parts: the contents.
+        mode: of the file, whatever the umask.
+
+    Raises:
+        OSError: the disk refuses; nothing half-written is left.
+    """
+    new = path.with_name(path.name + _NEW)
+    new.unlink(missing_ok=True)
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    try:
+        with open(file, "wb") as out:  # noqa: PTH123 - a descriptor
+            os.fchmod(out.fileno(), mode)
+            out.writelines(parts)
+            out.flush()
+            os.fsync(out.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Bring the directory's names to the disk (open(2), fsync(2)); not every file system can do it for a directory."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
