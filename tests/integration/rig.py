@@ -65,7 +65,7 @@ class Timeouts:
 
 
 def poll(awaited: str, condition: Callable[[], T | None], timeout_s: float = 10, every_s: float = 0.02) -> T:
-    """What ``condition`` returns once that is neither None nor False.
+    """What ``condition`` returns once that is true: no None, no False, and nothing empty.
 
     Raises:
         AssertionError: it did not within ``timeout_s``.
@@ -73,7 +73,7 @@ def poll(awaited: str, condition: Callable[[], T | None], timeout_s: float = 10,
     deadline = time.monotonic() + timeout_s
     while True:
         value = condition()
-        if value is not None and value is not False:
+        if value:
             return value
         assert time.monotonic() < deadline, f"waited {timeout_s:g} s for {awaited}"
         time.sleep(every_s)
