@@ -139,3 +139,32 @@ def test_nodes_and_shadow_may_have_ipv6_addresses(setting: Setting) -> None:
         assert at_shadow == bodies
         poll("both lines", lambda: len(primary.log_lines()) == 2)
         assert all(f'"serverIPAddress":"{node[1:4]}"'.encode() in line for line in primary.log_lines())
+
+
+def test_answers_that_take_their_time_hold_the_shadow_back_for_a_moment_together(setting: Setting) -> None:
+    """HAProxy writes its line when the client has had the whole answer: until then nobody knows what the shadow lacks."""
+    with ExitStack() as stack:
+        thread = stack.enter_context(LoopThread())
+        node, shadow = (stack.enter_context(RecordingServer(thread)) for _ in range(2))
+        primary = stack.enter_context(setting.proxy("primary", [node.node], mirror_to=[shadow.node]))
+        quick = stack.enter_context(RawClient(primary.address))
+        first = new_case()
+        assert quick.exchange(Request("GET", b"/i/_doc/1", case=first)).status == 200
+        # What was told to an agent before this one is not counted: it has to have read a line.
+        poll("the first one on the shadow", lambda: shadow.by_case(first))
+        slow_cases = []
+        for _ in range(15):
+            slow = stack.enter_context(RawClient(primary.address))
+            answer = "size=100000 stall=50000"
+            request = Request("POST", b"/_mget", case=new_case(), body=b"{}", answer=answer)
+            slow.send(request.wire)
+            slow_cases.append(request.case)
+            # It has been given its number; and the next one is given after it.
+            assert slow.await_body(1)
+            assert quick.exchange(Request("GET", b"/i/_doc/1", case=new_case())).status == 200
+        last = new_case()
+        assert quick.exchange(Request("GET", b"/i/_doc/1", case=last)).status == 200
+        # One after the other they would take half a minute and more.
+        poll("the last one on the shadow", lambda: shadow.by_case(last), 15)
+        assert not any(shadow.by_case(case) for case in slow_cases)
+        poll("the count", lambda: status_of(primary)["order_given_up"] == len(slow_cases))
