@@ -3,10 +3,23 @@
 from contextlib import ExitStack
 
 from capture.engine import Engine
-from tests.integration.proxies import Images
+from tests.integration.proxies import Images, Proxy
 from tests.integration.raw_client import RawClient, Request, new_case
 from tests.integration.recording_server import LoopThread, RecordingServer
-from tests.integration.rig import Setting, poll, status_of
+from tests.integration.rig import (
+    Setting,
+    agent_pid,
+    await_new_agent,
+    poll,
+    signal_agent,
+    status_of,
+)
+
+
+def kept_files(proxy: Proxy) -> list[tuple[str, str, str]]:
+    """Mode, owner and path of the files with requests for the shadow."""
+    lines = proxy.exec("sh", "-c", "ls -l /var/log/*unsent* 2>/dev/null || true").splitlines()
+    return [(words[0], words[2], words[-1]) for words in map(str.split, lines)]
 
 
 def test_what_was_not_mirrored_is_mirrored_after_a_restart(
@@ -31,10 +44,18 @@ def test_what_was_not_mirrored_is_mirrored_after_a_restart(
         primary.container.wait_healthy()
         assert "20 requests are not mirrored yet, kept for the next start" in primary.logs()
         assert not any(shadow.by_case(case) for case in cases)
+        # They hold what the log leaves out, and survive an agent that is killed before the shadow has had them.
+        assert kept_files(primary) == [("-rw-------", "capture", "/var/log/haproxy-traffic.log.unsent.taken")]
+        agent = agent_pid(primary)
+        signal_agent(primary, "KILL")
+        await_new_agent(primary, agent)
 
         shadow.listen()
         poll("all to arrive", lambda: all(shadow.by_case(case) for case in cases))
-        assert [request.case for request in shadow.requests if request.case in cases] == cases
+        arrived = [request for request in shadow.requests if request.case in cases]
+        assert [request.case for request in arrived] == cases
+        assert [request.values("x-capture-repeated") for request in arrived] == [[b"perhaps"]] * len(cases)
+        poll("the file to go", lambda: not kept_files(primary))
         poll("their answers", lambda: status_of(primary)["mirrored"] == len(cases))
         # The agent of the restart has nothing left, and says so.
         assert primary.stop() == 0
