@@ -46,6 +46,9 @@ def no_link(path: str, flags: int) -> int:
 
 
 def _act_as(user: int) -> None:
+    if os.getuid() == os.geteuid():
+        # There is one user only, and not every kernel knows the call (gVisor's).
+        return
     # It returns what was before, whether it succeeds or not.
     _LIBRARY.setfsuid(ctypes.c_uint32(user))
     if _now() != user:

@@ -24,6 +24,9 @@
 #define ENVIRONMENT "environment"
 #define MOST_BYTES (1 << 20)
 
+/* Not even this user writes them again: the CloudWatch Agent writes its state through any link that it finds in the log's folder. */
+#define MODE 0400
+
 static const char *const SETTINGS[] = {"offload.toml", "cloudwatch-agent.json", "common-config.toml"};
 
 static int failed(const char *what)
@@ -123,7 +126,7 @@ static int copied(const char *from, int start, const char *name)
 
     if (source < 0)
         return errno == ENOENT ? 0 : -1;
-    int target = openat(start, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int target = openat(start, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
     while (target >= 0 && (got = read(source, block, sizeof(block))) > 0) {
         if (write(target, block, got) != got) {
             errno = ENOSPC;
@@ -142,7 +145,7 @@ static int copied(const char *from, int start, const char *name)
 /* Each with its end, a NUL. The settings' folder is the kept one from now on. */
 static int write_environment(int start, const char *start_name, const char *const *names, size_t count)
 {
-    int file = openat(start, ENVIRONMENT ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int file = openat(start, ENVIRONMENT ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
     FILE *target = file < 0 ? NULL : fdopen(file, "w");
 
     if (target == NULL)

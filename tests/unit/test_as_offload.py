@@ -195,6 +195,8 @@ def test_settings_are_those_of_the_start(helper: Helper) -> None:
     for path in (folder, *folder.iterdir(), helper.private):
         assert path.stat().st_mode & 0o077 == 0
         assert path.stat().st_uid == OFFLOAD
+    # The CloudWatch Agent may be had to write through a link.
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o400}
 
 
 def test_settings_that_the_caller_cant_read_are_not_kept(helper: Helper) -> None:
