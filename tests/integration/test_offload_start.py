@@ -42,6 +42,7 @@ def send(proxy: Proxy) -> None:
 # What somebody who has got code to run as the proxy's user would try: an offload of its own, which finds a file to upload, asks for
 # credentials by way of the attacker's proxy, and shows a file as its token that this user can't read.
 ATTACK = """
+umask 002
 mkdir -p /tmp/evil/log.offload /tmp/evil/offload
 cp -r "$(dirname "$(find /run/capture /etc/cluster-traffic-capture -name offload.toml 2>/dev/null | head -n 1)")"/. /tmp/evil/
 sed -i 's#^log_path = .*#log_path = "/tmp/evil/log"#; s#^directory = .*#directory = "/tmp/evil/log.offload"#' /tmp/evil/offload.toml
