@@ -7,7 +7,9 @@ from pathlib import Path
 
 from offload.app import Offloader, check_sinks
 from offload.modesty import be_modest
+from offload.only_one import AnotherOneError, OnlyOne
 from offload.settings import OffloadSettings
+from offload.whose import act_as_the_caller
 from service.settings_file import SettingsError, read_settings
 
 
@@ -23,12 +25,21 @@ def main() -> None:
     except (SettingsError, KeyError) as error:
         print(f"offload: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    act_as_the_caller()
+    runtime = Path(os.environ["CAPTURE_RUNTIME_DIR"]) / "offload"
+    try:
+        # Two would send everything twice.
+        only = OnlyOne(runtime / "offload.lock")
+    except AnotherOneError as error:
+        print(f"offload: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
     be_modest()
     if os.geteuid() == os.getuid():
         logging.getLogger(__name__).warning(
             "runs as the proxy's own user, which could read the credentials too (the container has no-new-privileges, or another user)"
         )
-    Offloader(settings, Path(os.environ["CAPTURE_RUNTIME_DIR"]) / "offload").run()
+    Offloader(settings, runtime).run()
+    only.close()
 
 
 if __name__ == "__main__":

@@ -153,7 +153,11 @@ def _listen(path: Path) -> socket.socket:
     """For the offloader's own group: who asks is the proxy's user."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    listener.bind(os.fspath(path))
-    path.chmod(0o660)
+    # Not chmod: what is there by then may be a link.
+    mask = os.umask(0o117)
+    try:
+        listener.bind(os.fspath(path))
+    finally:
+        os.umask(mask)
     listener.listen(16)
     return listener

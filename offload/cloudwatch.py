@@ -21,6 +21,7 @@ from offload.log_reader import LogReader, LongLine, Place
 from offload.settings import OffloadSettings
 from offload.shortening import shorten
 from offload.trouble import Trouble
+from offload.whose import as_the_offload
 
 _LOG = logging.getLogger(__name__)
 
@@ -196,7 +197,8 @@ class CloudWatch:
 
     def _look_at_agent(self) -> None:
         with contextlib.suppress(OSError):
-            renewed = self._credentials.stat().st_mtime
+            with as_the_offload():
+                renewed = self._credentials.stat().st_mtime
             if renewed > self._renewed:
                 # What was said before is about others.
                 self._renewed = renewed

@@ -20,6 +20,7 @@ from offload.modesty import be_modest
 from offload.only_one import OnlyOne
 from offload.settings import OffloadSettings
 from offload.trouble import harmless
+from offload.whose import act_as_the_caller, as_the_offload
 from service.settings_file import SettingsError, read_settings
 
 _LOG = logging.getLogger(__name__)
@@ -56,9 +57,11 @@ def main() -> None:
     except SettingsError as error:
         print(f"cloudwatch-agent: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    act_as_the_caller()
     be_modest()
     try:
-        command = prepare(settings, config, os.environ)
+        with as_the_offload():
+            command = prepare(settings, config, os.environ)
     except (AgentError, OSError) as error:
         _tell(runtime, str(error))
         _LOG.error("%s", harmless(str(error)))
@@ -123,7 +126,7 @@ def prepare(
 
 
 def _check(wanted: Any, folder: Path) -> None:
-    """Whoever is the proxy's user chooses the file: the agent is to read nothing but what `offload.cloudwatch` writes."""
+    """The agent is to read nothing but what `offload.cloudwatch` writes."""
     try:
         followed = [entry["file_path"] for entry in wanted["logs"]["logs_collected"]["files"]["collect_list"]]
         known = (
@@ -163,7 +166,7 @@ def _translate(command: list[str]) -> None:
 
 def _run(command: tuple[str, ...], runtime: Path) -> int:
     # Two agents would send everything twice.
-    only = OnlyOne(runtime / "cloudwatch-agent.lock")
+    only = OnlyOne(runtime / "cloudwatch-agent.lock", end_it=True)
     agent = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

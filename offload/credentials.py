@@ -164,7 +164,8 @@ def write(credentials: Credentials, path: Path = CREDENTIALS) -> None:
     """
     make_private(path.parent)
     new = path.with_name(f"{path.name}.{os.getpid()}")
-    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    # 0400: the CloudWatch Agent, of this user, writes its state through any link that it finds in the log's folder.
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o400)
     try:
         with os.fdopen(file, "w", encoding="ascii") as target:
             target.write(credentials.as_file())

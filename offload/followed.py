@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from offload.agent_state import read_taken, state_file
-from offload.opening import no_link
+from offload.whose import no_link
 
 _COUNT_BYTES = 1 << 20
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import zstandard
 
-from offload.opening import for_the_real_user
+from offload.whose import no_link
 
 # So much of a file says which one it is.
 _HEAD_BYTES = 256
@@ -240,7 +240,7 @@ class _File:
 
     def __init__(self, path: Path, number: int, suffix: str) -> None:
         self.number = number
-        raw = FileIO(os.fspath(path), "rb", opener=for_the_real_user)
+        raw = FileIO(os.fspath(path), "rb", opener=no_link)
         status = os.fstat(raw.fileno())
         self._raw = raw
         self.identity = (status.st_dev, status.st_ino)

@@ -17,6 +17,7 @@ from offload.credentials import parse
 from offload.s3.digests import Digests, PartDigests
 from offload.s3.part_body import PartBody
 from offload.s3.parts import Part
+from offload.whose import as_the_offload
 
 _LOG = logging.getLogger(__name__)
 
@@ -271,7 +272,8 @@ class Store:
     def _ask(self, operation: str, key: str | None = None, **arguments: Any) -> dict[str, Any]:
         if key is not None:
             arguments["Key"] = key
-        with _said(operation):
+        # Where credentials come from, and with them tokens and profiles, is looked up in the middle of a request.
+        with _said(operation), as_the_offload():
             answer: dict[str, Any] = getattr(self._client, operation)(
                 Bucket=self._settings.bucket, **arguments
             )
@@ -307,7 +309,7 @@ def _client(
         max_pool_connections=1,
         s3={"addressing_style": "path"} if settings.endpoint else None,
     )
-    with _said("Session"):
+    with _said("Session"), as_the_offload():
         # A session of its own: what it knows of credentials ends with it.
         session = botocore.session.Session()
         if settings.credentials is not None:

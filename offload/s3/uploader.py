@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from offload.opening import for_the_real_user
 from offload.s3.backoff import Backoff
 from offload.s3.digests import digests_of
 from offload.s3.first_line import first_line_time
@@ -23,6 +22,7 @@ from offload.s3.store import Store, StoreError, StoreSettings, Traffic
 from offload.s3.upload import give_up, upload
 from offload.s3.waiting import Rotated, began_anew, next_upload, rotated_files, waiting
 from offload.trouble import Trouble
+from offload.whose import as_the_offload, no_link
 
 _LOG = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class Uploader:
         return next_upload(wait)
 
     def _upload(self, one: Rotated) -> None:
-        with open(one.path, "rb", opener=for_the_real_user) as file:
+        with open(one.path, "rb", opener=no_link) as file:
             size = os.fstat(file.fileno()).st_size
             if size:
                 self._status.uploading, self._status.uploading_bytes = one.path.name, size
@@ -191,7 +191,8 @@ class Uploader:
 
     def _credentials_stamp(self) -> tuple[int, int] | None:
         try:
-            seen = self._settings.credentials.stat()
+            with as_the_offload():
+                seen = self._settings.credentials.stat()
         except OSError:
             return None
         return seen.st_ino, seen.st_mtime_ns

@@ -292,7 +292,7 @@ def test_the_credentials_are_nowhere_else(
         assert "Permission denied" in primary.proxy.exec(
             "sh", "-c", "cat /dev/shm/offload/credentials 2>&1; true"
         )
-        assert places["the status of files"].startswith("drwx------ 2 offload capture")
+        assert places["the status of files"].startswith("drwx------ 3 offload capture")
         # The search finds it where it is.
         everything = primary.container.exec(
             "sh", "-c", f"{_READABLE} {_CHANGED} cat /dev/shm/offload/credentials", user="0"

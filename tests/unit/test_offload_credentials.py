@@ -85,7 +85,7 @@ def test_the_file_is_this_users_alone_and_has_both_profiles(tmp_path: Path) -> N
     write(LASTING, path)
     write(TEMPORARY, path)
     os.umask(before)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert list(path.parent.iterdir()) == [path]
     read = ConfigParser(interpolation=None)
