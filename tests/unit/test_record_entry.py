@@ -1,16 +1,21 @@
 """A transaction's line: tables of what becomes of each kind, and properties of all."""
 
 import gzip
+import hashlib
 import itertools
 import json
 import zlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from record import content_coding
 from record.bodies import read_body
+from record.decoded_text import RATIO
 from record.entry import REDACTED, EntryWriter
 from record.transaction import Transaction
 from tests.har import Entry, fields, read_line, request_body, response_body
@@ -405,10 +410,91 @@ def test_an_empty_body_that_claims_to_be_compressed() -> None:
 
 def test_a_decompression_bomb_stays_compressed() -> None:
     writer = EntryWriter("primary", frozenset(), body_bytes=100_000)
-    fits, bomb = gzip.compress(bytes(100_000)), gzip.compress(bytes(100_001))
-    assert len(response_body(entry(with_body(fits, b"content-encoding: gzip\r\n"), writer))) == 100_000
+    spaces = b" " * 90_000 + hashlib.shake_256(b"noise").hexdigest(5000).encode()
+    fits, bomb = gzip.compress(spaces), gzip.compress(spaces + b" ")
+    assert response_body(entry(with_body(fits, b"content-encoding: gzip\r\n"), writer)) == spaces
     read = entry(with_body(bomb, b"content-encoding: gzip\r\n"), writer)
     assert request_body(read) == response_body(read) == bomb
+
+
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "zstd": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("coding", sorted(COMPRESSORS))
+@pytest.mark.parametrize("block", [b" ", b"\0", b'"', b"\xff", b'{"index":{}}\n{"name":"Finwe"}\n'])
+def test_a_body_whose_text_is_too_long_for_what_was_sent_stays_compressed(coding: str, block: bytes) -> None:
+    plain = block * (1_000_000 // len(block))
+    bomb = COMPRESSORS[coding](plain)
+    assert len(bomb) * RATIO < len(plain)
+    made = with_body(bomb, f"content-encoding: {coding}\r\n".encode())
+    read = entry(made)
+    assert request_body(read) == response_body(read) == bomb
+    assert "_size" not in read["request"]["postData"]
+    assert "compression" not in read["response"]["content"]
+    assert len(NOT_REDACTED.line(made)) < 10_000
+
+
+@pytest.mark.parametrize(("block", "json_bytes"), [(b" ", 1), (b'"', 2), (b"\0", 6), (b"\xff", 4 / 3)])
+def test_what_counts_is_the_text_in_the_record(block: bytes, json_bytes: float) -> None:
+    noise = hashlib.shake_256(b"noise").digest(500)
+    start = gzip.compress(noise.hex().encode())
+    for share, decoded in ((0.7, True), (1.5, False)):
+        plain = noise.hex().encode() + block * int(share * RATIO * len(start) / json_bytes)
+        wire = gzip.compress(plain)
+        body = read_body(wire, "gzip", 1 << 30)
+        assert body.decoded == decoded
+        assert body.size == len(plain if decoded else wire)
+
+
+@pytest.mark.parametrize("coding", sorted(COMPRESSORS))
+def test_the_usual_repetition_is_decoded(coding: str) -> None:
+    # An error that comes again and again: 96:1 with gzip, in lines of JSON.
+    lines = b"".join(
+        b'{"index":{"_index":"logs"}}\n{"@timestamp":"2026-11-27T20:%02d:%02d.%03dZ","host":{"name":"web-1"},"message":"connection refused"}\n'
+        % (number // 60000 % 60, number // 1000 % 60, number % 1000)
+        for number in range(5000)
+    )
+    wire = COMPRESSORS[coding](lines)
+    assert read_body(wire, coding, 1 << 30).decoded
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((b" ", b"\0", b'"', b"\xff", b"ab\n", "€".encode())), st.integers(0, 300_000)
+        ),
+        max_size=3,
+    ),
+    st.sampled_from(sorted(COMPRESSORS)),
+)
+def test_no_body_takes_more_of_the_log_than_a_multiple_of_what_was_sent(
+    blocks: list[tuple[bytes, int]], coding: str
+) -> None:
+    wire = COMPRESSORS[coding](b"".join(block * count for block, count in blocks))
+    without = NOT_REDACTED.line(with_body(b""))
+    made = with_body(wire, f"content-encoding: {coding}\r\n".encode())
+    # 300: the fields that say how the two bodies are shown, and the header.
+    assert len(NOT_REDACTED.line(made)) <= len(without) + 2 * RATIO * len(wire) + 300
+
+
+def test_a_zstd_bomb_is_not_decoded_far_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 8 MiB of zeros in some 300 bytes: blocks of 4 bytes.
+    bomb = zstandard.compress(bytes(8 << 20), 1)
+    taken = 0
+    parts_of = content_coding.parts_of
+
+    def counted(chunk: bytes) -> Iterator[bytes]:
+        nonlocal taken
+        taken += len(chunk)
+        return parts_of(chunk)
+
+    monkeypatch.setattr(content_coding, "parts_of", counted)
+    assert not read_body(bomb, "zstd", 1 << 30).decoded
+    assert 0 < taken <= RATIO * len(bomb) + 2 * (128 << 10)
 
 
 def test_a_decompression_bomb_costs_no_more_than_the_bound() -> None:
