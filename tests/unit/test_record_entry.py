@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from record import content_coding
 from record.bodies import read_body
 from record.decoded_text import RATIO
-from record.entry import REDACTED, EntryWriter
+from record.entry import REDACTED, REPEATED, EntryWriter
 from record.transaction import Transaction
 from tests.har import Entry, fields, read_line, request_body, response_body
 
@@ -625,6 +625,49 @@ def test_a_redacted_location_is_not_shown_elsewhere() -> None:
     line = EntryWriter("primary", frozenset(("location",))).line(made)
     assert b"secret" not in line
     assert read_line(line)["response"]["redirectURL"] == ""
+
+
+def test_a_long_name_or_value_is_shown_once() -> None:
+    # As 37 bytes of HTTP/2 bring them (RFC 7541).
+    value, name, short = b"\x01" * 3900, b"n" * 2000, b"x-f: " + b"a" * 128
+    # Another name's value has been sent again.
+    others = [name + b": 1", name + b": 2", short, short, b"x-g: " + value]
+    block = (
+        b"".join(line + b"\r\n" for line in [b"x-f: " + value] * 15 + others) + b"content-length: 28\r\n\r\n"
+    )
+    made = transaction(response_headers=block)
+    read = entry(made)
+    assert fields(read["response"])[:-1] == [
+        ("x-f", value.decode()),
+        *[("x-f", REPEATED)] * 14,
+        (name.decode(), "1"),
+        (REPEATED, "2"),
+        *[("x-f", "a" * 128)] * 2,
+        ("x-g", value.decode()),
+    ]
+    # Once in each message.
+    assert fields(entry(made)["response"]) == fields(read["response"])
+    assert len(NOT_REDACTED.line(made)) < 2 * 6 * len(value) + 5000
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (b"/i?" + b"&".join(b"name%d=value%d" % (number, number) for number in range(3000)), True),
+        (b"/i?" + b"a&" * 80, True),
+        (b"/i?" + b"a&" * 15_000, False),
+        (b"/i?" + b"&" * 30_000, False),
+        (b"/i?a=" + b"%00" * 10_000, True),
+        (b"/i?" + b"a=%22&" * 5000, False),
+    ],
+    ids=itertools.count(),
+)
+def test_a_query_is_not_taken_apart_where_that_would_be_far_longer(target: bytes, shown: bool) -> None:
+    made = transaction(url=target)
+    read = entry(made)
+    assert bool(read["request"]["queryString"]) == shown
+    assert read["request"]["url"] == f"http://es:9200{target.decode()}"
+    assert len(NOT_REDACTED.line(made)) < 2000 + 2048 + 5 * len(target)
 
 
 def test_repeated_headers_stay_in_their_order() -> None:
