@@ -225,15 +225,19 @@ class EntryWriter:
         shown: list[str] = []
         seen: set[str] = set()
         for name, value in headers.fields:
-            value_shown = REDACTED if name in self._redacted else _once(value, f"{name}:{value}", seen)
-            shown.append(f'{{"name":{_quote(_once(name, name, seen))},"value":{_quote(value_shown)}}}')
+            shown_name, shown_value = name, value
+            if name in self._redacted:
+                shown_value = REDACTED
+            elif len(value) > _SHOWN_AGAIN:
+                shown_value = _once(value, f"{name}:{value}", seen)
+            if len(name) > _SHOWN_AGAIN:
+                shown_name = _once(name, name, seen)
+            shown.append(f'{{"name":{_quote(shown_name)},"value":{_quote(shown_value)}}}')
         return headers, f"[{','.join(shown)}]"
 
 
 def _once(text: str, key: str, seen: set[str]) -> str:
-    """A name or a value, where it is short or its key is not in ``seen`` yet; there that is then."""
-    if len(text) <= _SHOWN_AGAIN:
-        return text
+    """A long name or value whose key is not in ``seen`` yet; there it is then."""
     if key in seen:
         return REPEATED
     seen.add(key)
