@@ -247,6 +247,8 @@ class Agent:
             "ring_behind": int(self._ring is not None and self._ring.behind),
             "captured": self._log.written,
             "capture_dropped": self._log.dropped,
+            "removed_files": self._log.removed_files,
+            "removed_bytes": self._log.removed_bytes,
             "removed_unsent": self._log.removed_unsent,
             "open_transactions": len(self._transactions),
             "waiting_for_shadow": self._mirror.waiting if self._mirror is not None else 0,

@@ -108,8 +108,18 @@ class CaptureLog:
         return self._queued
 
     @property
+    def removed_files(self) -> int:
+        """Rotated files that were removed for the bound, as far as is known before anybody had them."""
+        return self._rotated.removed_files
+
+    @property
+    def removed_bytes(self) -> int:
+        """What these took on the disk."""
+        return self._rotated.removed_bytes
+
+    @property
     def removed_unsent(self) -> int:
-        """Rotated files that were removed for the bound before they were offloaded."""
+        """Those of them that an offload was to take."""
         return self._rotated.removed_unsent
 
     @property

@@ -5,33 +5,28 @@ compressed yet, and with ``.zst.partial`` beside it while that is under way. ``.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import zstandard
-
+from agent.compressed_file import compress, sync_directory, verify
 from agent.offloaded import Offloaded, newest_number
+from agent.removed_files import RemovedFiles
 
 _LOG = logging.getLogger(__name__)
 
 _PLAIN, _COMPRESSED, _PARTIAL = "", ".zst", ".zst.partial"
 _LEFT_BY_A_CRASH = frozenset((_PARTIAL, ".gz.partial"))
 
-# So much is compressed before it is looked whether to go on.
-_STEP_BYTES = 1 << 20
-
 # A core that is idle is not free: where CPU time is rationed (a container's limit, a hypervisor's), what is used up here halts everybody for up to
 # a tenth of a second. While no newer file comes a third of a core does, for what an earlier run has left too: docs/decisions/0017-old-logs-are-compressed-slowly.md.
 _RESTS = 2
-
-# The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's (docs/decisions/0011-s3.md).
-_LEVEL = 1
 
 # How soon a file that is elsewhere too is removed here.
 _LOOK_S = 5.0
@@ -62,8 +57,7 @@ class RotatedFiles:
         self._path = path
         self._offloaded = offloaded
         self._offload_dir = offload_dir
-        self.removed_unsent = 0
-        """Files that were removed for the bound before they were elsewhere, though somebody was to take them."""
+        self._removed = RemovedFiles(total_bytes, awaited=offloaded is not None)
         self._file_bytes = file_bytes
         self._total_bytes = total_bytes
         self._pattern = re.compile(re.escape(path.name) + r"\.(\d{6,})((?:\.(?:zst|gz)(?:\.partial)?)?)")
@@ -73,6 +67,21 @@ class RotatedFiles:
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="capture-log-zstd", daemon=True)
+
+    @property
+    def removed_files(self) -> int:
+        """Files that were removed for the bound, as far as is known before anybody had them."""
+        return self._removed.files
+
+    @property
+    def removed_bytes(self) -> int:
+        """What these took on the disk."""
+        return self._removed.bytes
+
+    @property
+    def removed_unsent(self) -> int:
+        """Those of them that somebody was to take."""
+        return 0 if self._offloaded is None else self._removed.files
 
     def start(self) -> None:
         """Start the compressing thread; what an earlier run left uncompressed comes first."""
@@ -120,6 +129,7 @@ class RotatedFiles:
                 self._remove_oldest()
         except OSError as error:
             _LOG.error("the capture log's old files can't be bounded: %s", error)
+        self._say_removed()
 
     def _remove_oldest(self) -> None:
         found = self._found()
@@ -139,19 +149,14 @@ class RotatedFiles:
             total -= sizes[number]
             if number <= last:
                 elsewhere -= sizes[number]
-            else:
-                self._say_removed(self._name(number).name)
+            elif not _LEFT_BY_A_CRASH.issuperset(forms):
+                self._removed.add(self._name(number).name, sizes[number])
 
-    def _say_removed(self, name: str) -> None:
-        if self._offloaded is None:
-            _LOG.warning("removed %s: the capture logs would exceed %d bytes", name, self._total_bytes)
-            return
-        self.removed_unsent += 1
-        _LOG.error(
-            "removed %s before it was offloaded: the capture logs would exceed %d bytes",
-            name,
-            self._total_bytes,
-        )
+    def _say_removed(self) -> None:
+        with self._lock:
+            message = self._removed.message(time.monotonic())
+        if message is not None:
+            _LOG.log(logging.WARNING if self._offloaded is None else logging.ERROR, "%s", message)
 
     def _run(self) -> None:
         # On Linux a thread has a policy of its own (sched(7)): the cores are the traffic's, and the log's before old logs are.
@@ -160,18 +165,23 @@ class RotatedFiles:
         self._guarded(self._tidy)
         while not self._stopping:
             self._guarded(self._compress_all)
-            if not self._wake.wait(None if self._offloaded is None else _LOOK_S):
+            with self._lock:
+                unsaid_s = self._removed.left_s(time.monotonic())
+            if not self._wake.wait(unsaid_s if self._offloaded is None else _LOOK_S):
                 self._make_room()
             self._wake.clear()
 
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """A step of the thread, which must not end it: the files stay as they are until the next try."""
+    def _guarded(self, step: Callable[[], None]) -> bool:
+        """A step of the thread, which must not end it: the files stay as they are until the next try. False when it failed."""
         try:
             step()
         except OSError as error:
             _LOG.error("a rotated capture log can't be compressed, it stays as it is: %s", error)
         except Exception:  # noqa: BLE001 - a defect, if there is one, must not end the thread
             _LOG.exception("a rotated capture log can't be compressed, it stays as it is")
+        else:
+            return True
+        return False
 
     def _tidy(self) -> None:
         """What a run that was killed has left."""
@@ -180,28 +190,42 @@ class RotatedFiles:
                 for form in _LEFT_BY_A_CRASH.intersection(forms):
                     self._name(number, form).unlink()
                 if {_PLAIN, ".gz"} <= set(forms):
-                    # An earlier version's last step.
-                    self._name(number).unlink()
+                    # An earlier version's, which did not write it through: perhaps it is not whole. The plain one is.
+                    self._name(number, ".gz").unlink()
+                for form in (_COMPRESSED, ".gz"):
+                    if _PLAIN not in forms and form in forms and not self._name(number, form).stat().st_size:
+                        _LOG.error(
+                            "%s is empty: the machine stopped before its lines were on the disk",
+                            self._name(number, form),
+                        )
         self._make_room()
 
     def _compress_all(self) -> None:
+        failed: set[int] = set()
         while not self._stopping:
             with self._lock:
-                plain = [number for number, forms in self._found().items() if _PLAIN in forms]
+                plain = [n for n, forms in self._found().items() if _PLAIN in forms and n not in failed]
             if not plain:
                 return
-            self._compress(plain[0])
+            # One that can't be read must not keep the others from it.
+            if not self._guarded(functools.partial(self._compress, plain[0])):
+                failed.add(plain[0])
 
     def _compress(self, number: int) -> None:
         plain, compressed, partial = (self._name(number, form) for form in (_PLAIN, _COMPRESSED, _PARTIAL))
         try:
-            with plain.open("rb") as source, open(partial, "wb", opener=_private) as raw:
-                self._copy(number, plain, source, raw)
+            with plain.open("rb") as source, open(partial, "w+b", opener=_private) as target:
+                if not self._copy(number, plain, source, target):
+                    return
             with self._lock:
-                # Not when it was removed meanwhile, being the oldest. Both forms are the same, so a crash between these is none.
-                if not self._stopping and plain.exists():
-                    partial.rename(compressed)
-                    plain.unlink()
+                # Not when it was removed meanwhile, being the oldest.
+                if self._is_given_up(plain):
+                    return
+                partial.rename(compressed)
+            # Both forms are the same, so a crash between these is none. Not under the lock: the log's thread does not wait for the disk.
+            self._sync_name(compressed)
+            with self._lock:
+                plain.unlink(missing_ok=True)
         except FileNotFoundError:
             if plain.exists():
                 raise
@@ -209,18 +233,35 @@ class RotatedFiles:
             with contextlib.suppress(OSError):
                 partial.unlink()
 
-    def _copy(self, number: int, plain: Path, source: BinaryIO, raw: BinaryIO) -> None:
-        compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
-        with compressor.stream_writer(raw, closefd=False) as target:
-            begun_s = time.thread_time()
-            while step := source.read(_STEP_BYTES):
-                target.write(step)
+    def _sync_name(self, compressed: Path) -> None:
+        try:
+            sync_directory(compressed.parent)
+        except OSError:
+            # The plain one stays, and a reader finds its lines once.
+            with self._lock:
+                compressed.unlink(missing_ok=True)
+            raise
+
+    def _copy(self, number: int, plain: Path, source: BinaryIO, target: BinaryIO) -> bool:
+        """Compress, and read that again; False: given up."""
+        return self._work(number, plain, compress(source, target), grows=True) and self._work(
+            number, plain, verify(source, target), grows=False
+        )
+
+    def _work(self, number: int, plain: Path, steps: Iterator[None], *, grows: bool) -> bool:
+        begun_s = time.thread_time()
+        for _ in steps:
+            if grows:
                 self._make_room()
-                if self._stopping or not plain.exists():
-                    return
-                if number >= self._last_number:
-                    time.sleep(_RESTS * (time.thread_time() - begun_s))
-                begun_s = time.thread_time()
+            if self._is_given_up(plain):
+                return False
+            if number >= self._last_number:
+                time.sleep(_RESTS * (time.thread_time() - begun_s))
+            begun_s = time.thread_time()
+        return True
+
+    def _is_given_up(self, plain: Path) -> bool:
+        return self._stopping or not plain.exists()
 
 
 def _private(path: str, flags: int) -> int:

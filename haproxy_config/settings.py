@@ -149,8 +149,12 @@ class ProxySettings:
         "x-api-key",
         "x-amz-security-token",
         "es-secondary-authorization",
+        "es-client-authentication",
+        "x-client-authentication",
+        "es-secondary-x-client-authentication",
     )
-    """Headers whose values are not written to the capture log. Empty: everything is written."""
+    """Headers whose values are not written to the capture log: those that HTTP, AWS, Elasticsearch and OpenSearch have for credentials. Empty:
+    everything is written."""
 
     capture_responses: str = "needed"
     """``needed``: answers of the requests that ``whole_answers`` names are captured whatever their length, others as far as they fit HAProxy's

@@ -3,6 +3,7 @@
 import base64
 
 from record.content_coding import CODINGS, CodingError, decode
+from record.decoded_text import may_be_shown, most_decoded_bytes
 
 
 class Body:
@@ -24,27 +25,28 @@ class Body:
 def read_body(wire: bytes, content_encoding: str, max_bytes: int) -> Body:
     """Undo a content coding when the body is whole and sound; anything else stays as it was sent.
 
-    So does a body that would grow beyond ``max_bytes``: a decompression bomb stays small.
+    So does a body that would grow beyond ``max_bytes``, or whose text would be too long for what was sent (`record.decoded_text`): a
+    decompression bomb stays small.
     """
     plain = _decode(wire, content_encoding, max_bytes) if content_encoding and wire else None
-    data = wire if plain is None else plain
+    if plain is not None:
+        body = _body(plain, True)
+        if may_be_shown(iter((plain,)), len(wire), len(plain), body.base64):
+            return body
+    return _body(wire, False)
+
+
+def _body(data: bytes, decoded: bool) -> Body:
     try:
-        return Body(data.decode(), False, len(data), plain is not None)
+        return Body(data.decode(), False, len(data), decoded)
     except UnicodeDecodeError:
-        return Body(base64.b64encode(data).decode("ascii"), True, len(data), plain is not None)
+        return Body(base64.b64encode(data).decode("ascii"), True, len(data), decoded)
 
 
 def _decode(wire: bytes, content_encoding: str, max_bytes: int) -> bytes | None:
     if content_encoding not in CODINGS:
         return None
-    parts: list[bytes] = []
-    size = 0
     try:
-        for part in decode(iter((wire,)), content_encoding):
-            parts.append(part)
-            size += len(part)
-            if size > max_bytes:
-                return None
+        return b"".join(decode(iter((wire,)), content_encoding, most_decoded_bytes(len(wire), max_bytes)))
     except CodingError:
         return None
-    return b"".join(parts)

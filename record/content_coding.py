@@ -1,7 +1,8 @@
-"""Content codings (RFC 9110 8.4.1) undone in parts of bounded size, so that a decompression bomb costs what its reader takes of it."""
+"""Content codings (RFC 9110 8.4.1) undone in parts of bounded size, up to a bound: a decompression bomb costs no more than that."""
 
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from record.optional import library
 
@@ -21,60 +22,76 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
 # zstandard's objects return all that comes of their input: a block is 4 bytes at least, and 128 KiB decoded at most (RFC 8878 3.1.1.2),
-# so of this at most 8 MiB come.
-_ZSTD_INPUT_BYTES = 256
+# so of the most that is given at once at most 8 MiB come; near the bound less is given, so that little comes beyond it.
+_ZSTD_BLOCK_BYTES = 4
+_ZSTD_DECODED_BLOCK_BYTES = 128 * 1024
+_ZSTD_INPUT_BYTES = 64 * _ZSTD_BLOCK_BYTES
 
 
 class CodingError(ValueError):
-    """What was decoded is damaged, cut, or followed by something else."""
+    """What was decoded is damaged, cut, too large, or followed by something else."""
 
 
-def decode(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """What ``chunks`` are together, decoded, in parts that are not empty.
+def decode(chunks: Iterator[bytes], coding: str, most_bytes: int) -> Iterator[bytes]:
+    """What ``chunks`` are together, decoded, in parts that are not empty; together they have at most ``most_bytes``.
 
     Raises:
-        CodingError: at the place of the damage, so perhaps after some parts; at the end when something is missing.
+        CodingError: at the place of the damage or of the bound, so perhaps after some parts; at the end when something is missing.
     """
-    return _decode_zstd(chunks) if coding == "zstd" else _decode_zlib(chunks)
+    left = most_bytes
+    for part in _decode_zstd(chunks, most_bytes) if coding == "zstd" else _decode_zlib(chunks):
+        left -= len(part)
+        if left < 0:
+            raise CodingError("too large")
+        yield part
 
 
 def _decode_zlib(chunks: Iterator[bytes]) -> Iterator[bytes]:
     stream = zlib.decompressobj(_GZIP_OR_ZLIB)
     for chunk in chunks:
-        if stream.eof:
-            raise CodingError("more than one")
-        data = chunk
-        while True:
-            try:
-                part = stream.decompress(data, PART_BYTES)
-            except zlib.error as error:
-                raise CodingError(str(error)) from error
-            if part:
-                yield part
-            data = stream.unconsumed_tail
-            # What a full part has left behind without any input comes with the next: the checksum, at least, is behind it.
-            if stream.eof or not data:
-                break
+        # In parts: each step of decoding copies what it leaves of its input.
+        for part in parts_of(chunk):
+            if stream.eof:
+                raise CodingError("more than one")
+            yield from _inflate(stream, part)
     if not stream.eof or stream.unused_data:
         raise CodingError("cut, or more than one")
 
 
-def _decode_zstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _inflate(stream: Any, data: bytes) -> Iterator[bytes]:
+    while True:
+        try:
+            part: bytes = stream.decompress(data, PART_BYTES)
+        except zlib.error as error:
+            raise CodingError(str(error)) from error
+        if part:
+            yield part
+        data = stream.unconsumed_tail
+        # What a full part has left behind without any input comes with the next: the checksum, at least, is behind it.
+        if stream.eof or not data:
+            return
+
+
+def _decode_zstd(chunks: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
     stream = _zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES).decompressobj()
     parts: list[bytes] = []
-    size = 0
+    size, left = 0, most_bytes
     for chunk in chunks:
-        for start in range(0, len(chunk), _ZSTD_INPUT_BYTES):
+        start = 0
+        while start < len(chunk):
             if stream.eof:
                 raise CodingError("more than one")
+            step = min(_ZSTD_INPUT_BYTES, (1 + left // _ZSTD_DECODED_BLOCK_BYTES) * _ZSTD_BLOCK_BYTES)
             try:
-                part: bytes = stream.decompress(chunk[start : start + _ZSTD_INPUT_BYTES])
+                part: bytes = stream.decompress(chunk[start : start + step])
             except _zstandard.ZstdError as error:
                 raise CodingError(str(error)) from error
+            start += step
             if part:
                 parts.append(part)
                 size += len(part)
-                if size >= PART_BYTES:
+                left -= len(part)
+                if size >= PART_BYTES or left < 0:
                     yield from parts_of(b"".join(parts))
                     parts, size = [], 0
     if size:

@@ -19,6 +19,7 @@ from record.remembered import Remembered
 from record.transaction import Transaction
 
 REDACTED: Final = "[redacted]"
+REPEATED: Final = "[repeated]"
 
 BODY_BYTES = 16 * 1024 * 1024
 PREFIX_BYTES = 64 * 1024
@@ -49,6 +50,15 @@ _NO_HOST: Final = "unknown.invalid"
 # What HAProxy tells of times is believed within these: 2^31 ms, and the year 9999.
 _LATEST_MS: Final = 2**31
 _LATEST_US: Final = 253_402_300_799_999_999
+
+# A longer name, and a longer value with the same name, is shown once: in HTTP/2 a byte repeats 4 KB (RFC 7541 6.1), and 37 bytes made a line of
+# 352 KB. The same value with another name has been sent again.
+_SHOWN_AGAIN: Final = 128
+
+# How long the query taken apart may be, in characters: so many, and so many for each of the target. Two characters of it can make 25.
+_QUERY_TEXT: Final = 2048
+_QUERY_TEXT_EACH: Final = 3
+_EMPTY_PAIR: Final = '{"name":"","value":""}'
 
 # Header blocks up to this size are remembered.
 _REMEMBERED_BYTES: Final = 2048
@@ -212,11 +222,26 @@ class EntryWriter:
 
     def _fields_of(self, block: bytes) -> tuple[Headers, str]:
         headers = parse_headers(block)
-        shown = [
-            f'{{"name":{_quote(name)},"value":{_quote(REDACTED if name in self._redacted else value)}}}'
-            for name, value in headers.fields
-        ]
+        shown: list[str] = []
+        seen: set[str] = set()
+        for name, value in headers.fields:
+            shown_name, shown_value = name, value
+            if name in self._redacted:
+                shown_value = REDACTED
+            elif len(value) > _SHOWN_AGAIN:
+                shown_value = _once(value, f"{name}:{value}", seen)
+            if len(name) > _SHOWN_AGAIN:
+                shown_name = _once(name, name, seen)
+            shown.append(f'{{"name":{_quote(shown_name)},"value":{_quote(shown_value)}}}')
         return headers, f"[{','.join(shown)}]"
+
+
+def _once(text: str, key: str, seen: set[str]) -> str:
+    """A long name or value whose key is not in ``seen`` yet; there it is then."""
+    if key in seen:
+        return REPEATED
+    seen.add(key)
+    return text
 
 
 def _is_long(body: LongBody | None) -> bool:
@@ -348,9 +373,12 @@ def _marks(t: Transaction, request_whole: bool, response_whole: bool) -> str:
 
 def _query(target: str) -> str:
     query = target.partition("?")[2]
+    most = _QUERY_TEXT + _QUERY_TEXT_EACH * len(target)
+    if (query.count("&") + 1) * len(_EMPTY_PAIR) > most:
+        return "[]"
     pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="replace")
-    shown = [f'{{"name":{_quote(name)},"value":{_quote(value)}}}' for name, value in pairs]
-    return f"[{','.join(shown)}]"
+    shown = ",".join([f'{{"name":{_quote(name)},"value":{_quote(value)}}}' for name, value in pairs])
+    return f"[{shown}]" if len(shown) <= most else "[]"
 
 
 def _cause(state: str, t: Transaction) -> str:

@@ -1,6 +1,7 @@
 """A long body as the record shows it, in parts: at no time much of it is in memory.
 
 It is read twice. First to learn what must be known before the text begins: whether it is UTF-8, whether it decodes, its size decoded.
+(Three times when it grows so much that it may be too long for what was sent.)
 Of a body beyond the limit a prefix is shown, beside the SHA-256 of all; that is read once.
 """
 
@@ -10,6 +11,7 @@ import hashlib
 from collections.abc import Iterator
 
 from record.content_coding import CODINGS, CodingError, decode, parts_of
+from record.decoded_text import may_be_shown, most_decoded_bytes
 from record.json_string import escape
 from record.long_body import LongBody
 
@@ -64,7 +66,7 @@ class LongText:
         """
         chunks = self._body.chunks() if self._prefix is None else iter((self._prefix,))
         if self._coding:
-            chunks = decode(chunks, self._coding)
+            chunks = decode(chunks, self._coding, self.size)
         return _in_base64(chunks) if self.base64 else _escaped(chunks)
 
     def _abridge(self, whole: bool, prefix_bytes: int) -> None:
@@ -91,16 +93,18 @@ class LongText:
         self._prefix = prefix
 
     def _decodes(self, coding: str, max_bytes: int) -> bool:
-        """Look whether it can be undone, and has at most so many bytes then."""
+        """Look whether it can be undone, and is not too long then."""
         text = _Utf8()
         size = 0
+        most = most_decoded_bytes(self.wire_bytes, max_bytes)
         try:
-            for part in decode(self._body.chunks(), coding):
+            for part in decode(self._body.chunks(), coding, most):
                 text.take(part)
                 size += len(part)
-                if size > max_bytes:
-                    return False
         except CodingError:
+            return False
+        again = decode(self._body.chunks(), coding, most)
+        if not may_be_shown(again, self.wire_bytes, size, not text.whole):
             return False
         self._coding, self.decoded = coding, True
         self.size, self.base64 = size, not text.whole

@@ -4,6 +4,7 @@ import base64
 import datetime
 import gzip
 import json
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,9 @@ def test_credentials_are_redacted_and_nowhere_else(rig: Rig) -> None:
         "X-Api-Key",
         "X-Amz-Security-Token",
         "ES-Secondary-Authorization",
+        "ES-Client-Authentication",
+        "X-Client-Authentication",
+        "ES-Secondary-X-Client-Authentication",
     ]
     request = Request(
         "GET",
@@ -376,6 +380,35 @@ def test_total_bound_holds_and_the_newest_stay(
     assert len(set(paths)) == len(paths)
     newest = sorted(load.exchanges, key=lambda path: load.exchanges[path].answered)[-50:]
     assert set(newest) <= set(paths)
+
+
+def test_a_few_kilobytes_of_gzip_push_nothing_out_and_what_goes_is_counted(
+    run_proxy: RunProxy, node: RecordingServer
+) -> None:
+    env = {"CAPTURE_LOG_FILE_BYTES": "1048576", "CAPTURE_LOG_TOTAL_BYTES": "4194304", **PATIENT}
+    proxy = run_proxy("primary", [node.node], env=env)
+    first, sent = Request("PUT", b"/i/_doc/first", body=b"{}"), 1
+    # 12 MB of NULs, which JSON shows in six characters each.
+    bomb = gzip.compress(bytes(12_000_000))
+    with RawClient(proxy.address) as client:
+        client.exchange(first)
+        for _ in range(5):
+            client.exchange(Request("POST", b"/i", [b"Content-Encoding: gzip"], bomb))
+            sent += 1
+        poll("all to be captured", lambda: status_of(proxy)["captured"] == sent, 60, 0.1)
+        assert (status_of(proxy)["removed_files"], status_of(proxy)["removed_bytes"]) == (0, 0)
+        entries = [json.loads(line) for line in whole_log(proxy)]
+        assert entries[0]["request"]["url"].endswith("/i/_doc/first")
+        for entry in entries[1:]:
+            assert base64.b64decode(entry["request"]["postData"]["text"]) == bomb
+        for _ in range(8):
+            client.exchange(Request("POST", b"/i", body=random.Random(sent).randbytes(1_000_000)))
+            sent += 1
+        poll("all to be captured", lambda: status_of(proxy)["captured"] == sent, 60, 0.1)
+    status = poll("a removal", lambda: status_of(proxy)["removed_files"] and status_of(proxy), 30, 0.1)
+    assert status["removed_bytes"] > 0
+    assert status["removed_unsent"] == 0
+    assert proxy.logs().count("the capture logs would exceed 4194304 bytes") == 1
 
 
 def test_log_goes_on_after_a_restart_of_the_agent_amid_rotation(

@@ -1,17 +1,22 @@
 """A transaction's line: tables of what becomes of each kind, and properties of all."""
 
 import gzip
+import hashlib
 import itertools
 import json
 import zlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from record import content_coding
 from record.bodies import read_body
-from record.entry import REDACTED, EntryWriter
+from record.decoded_text import RATIO
+from record.entry import REDACTED, REPEATED, EntryWriter
 from record.transaction import Transaction
 from tests.har import Entry, fields, read_line, request_body, response_body
 
@@ -405,10 +410,91 @@ def test_an_empty_body_that_claims_to_be_compressed() -> None:
 
 def test_a_decompression_bomb_stays_compressed() -> None:
     writer = EntryWriter("primary", frozenset(), body_bytes=100_000)
-    fits, bomb = gzip.compress(bytes(100_000)), gzip.compress(bytes(100_001))
-    assert len(response_body(entry(with_body(fits, b"content-encoding: gzip\r\n"), writer))) == 100_000
+    spaces = b" " * 90_000 + hashlib.shake_256(b"noise").hexdigest(5000).encode()
+    fits, bomb = gzip.compress(spaces), gzip.compress(spaces + b" ")
+    assert response_body(entry(with_body(fits, b"content-encoding: gzip\r\n"), writer)) == spaces
     read = entry(with_body(bomb, b"content-encoding: gzip\r\n"), writer)
     assert request_body(read) == response_body(read) == bomb
+
+
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "zstd": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("coding", sorted(COMPRESSORS))
+@pytest.mark.parametrize("block", [b" ", b"\0", b'"', b"\xff", b'{"index":{}}\n{"name":"Finwe"}\n'])
+def test_a_body_whose_text_is_too_long_for_what_was_sent_stays_compressed(coding: str, block: bytes) -> None:
+    plain = block * (1_000_000 // len(block))
+    bomb = COMPRESSORS[coding](plain)
+    assert len(bomb) * RATIO < len(plain)
+    made = with_body(bomb, f"content-encoding: {coding}\r\n".encode())
+    read = entry(made)
+    assert request_body(read) == response_body(read) == bomb
+    assert "_size" not in read["request"]["postData"]
+    assert "compression" not in read["response"]["content"]
+    assert len(NOT_REDACTED.line(made)) < 10_000
+
+
+@pytest.mark.parametrize(("block", "json_bytes"), [(b" ", 1), (b'"', 2), (b"\0", 6), (b"\xff", 4 / 3)])
+def test_what_counts_is_the_text_in_the_record(block: bytes, json_bytes: float) -> None:
+    noise = hashlib.shake_256(b"noise").digest(500)
+    start = gzip.compress(noise.hex().encode())
+    for share, decoded in ((0.7, True), (1.5, False)):
+        plain = noise.hex().encode() + block * int(share * RATIO * len(start) / json_bytes)
+        wire = gzip.compress(plain)
+        body = read_body(wire, "gzip", 1 << 30)
+        assert body.decoded == decoded
+        assert body.size == len(plain if decoded else wire)
+
+
+@pytest.mark.parametrize("coding", sorted(COMPRESSORS))
+def test_the_usual_repetition_is_decoded(coding: str) -> None:
+    # An error that comes again and again: 96:1 with gzip, in lines of JSON.
+    lines = b"".join(
+        b'{"index":{"_index":"logs"}}\n{"@timestamp":"2026-11-27T20:%02d:%02d.%03dZ","host":{"name":"web-1"},"message":"connection refused"}\n'
+        % (number // 60000 % 60, number // 1000 % 60, number % 1000)
+        for number in range(5000)
+    )
+    wire = COMPRESSORS[coding](lines)
+    assert read_body(wire, coding, 1 << 30).decoded
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((b" ", b"\0", b'"', b"\xff", b"ab\n", "€".encode())), st.integers(0, 300_000)
+        ),
+        max_size=3,
+    ),
+    st.sampled_from(sorted(COMPRESSORS)),
+)
+def test_no_body_takes_more_of_the_log_than_a_multiple_of_what_was_sent(
+    blocks: list[tuple[bytes, int]], coding: str
+) -> None:
+    wire = COMPRESSORS[coding](b"".join(block * count for block, count in blocks))
+    without = NOT_REDACTED.line(with_body(b""))
+    made = with_body(wire, f"content-encoding: {coding}\r\n".encode())
+    # 300: the fields that say how the two bodies are shown, and the header.
+    assert len(NOT_REDACTED.line(made)) <= len(without) + 2 * RATIO * len(wire) + 300
+
+
+def test_a_zstd_bomb_is_not_decoded_far_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 8 MiB of zeros in some 300 bytes: blocks of 4 bytes.
+    bomb = zstandard.compress(bytes(8 << 20), 1)
+    taken = 0
+    parts_of = content_coding.parts_of
+
+    def counted(chunk: bytes) -> Iterator[bytes]:
+        nonlocal taken
+        taken += len(chunk)
+        return parts_of(chunk)
+
+    monkeypatch.setattr(content_coding, "parts_of", counted)
+    assert not read_body(bomb, "zstd", 1 << 30).decoded
+    assert 0 < taken <= RATIO * len(bomb) + 2 * (128 << 10)
 
 
 def test_a_decompression_bomb_costs_no_more_than_the_bound() -> None:
@@ -539,6 +625,49 @@ def test_a_redacted_location_is_not_shown_elsewhere() -> None:
     line = EntryWriter("primary", frozenset(("location",))).line(made)
     assert b"secret" not in line
     assert read_line(line)["response"]["redirectURL"] == ""
+
+
+def test_a_long_name_or_value_is_shown_once() -> None:
+    # As 37 bytes of HTTP/2 bring them (RFC 7541).
+    value, name, short = b"\x01" * 3900, b"n" * 2000, b"x-f: " + b"a" * 128
+    # Another name's value has been sent again.
+    others = [name + b": 1", name + b": 2", short, short, b"x-g: " + value]
+    block = (
+        b"".join(line + b"\r\n" for line in [b"x-f: " + value] * 15 + others) + b"content-length: 28\r\n\r\n"
+    )
+    made = transaction(response_headers=block)
+    read = entry(made)
+    assert fields(read["response"])[:-1] == [
+        ("x-f", value.decode()),
+        *[("x-f", REPEATED)] * 14,
+        (name.decode(), "1"),
+        (REPEATED, "2"),
+        *[("x-f", "a" * 128)] * 2,
+        ("x-g", value.decode()),
+    ]
+    # Once in each message.
+    assert fields(entry(made)["response"]) == fields(read["response"])
+    assert len(NOT_REDACTED.line(made)) < 2 * 6 * len(value) + 5000
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (b"/i?" + b"&".join(b"name%d=value%d" % (number, number) for number in range(3000)), True),
+        (b"/i?" + b"a&" * 80, True),
+        (b"/i?" + b"a&" * 15_000, False),
+        (b"/i?" + b"&" * 30_000, False),
+        (b"/i?a=" + b"%00" * 10_000, True),
+        (b"/i?" + b"a=%22&" * 5000, False),
+    ],
+    ids=itertools.count(),
+)
+def test_a_query_is_not_taken_apart_where_that_would_be_far_longer(target: bytes, shown: bool) -> None:
+    made = transaction(url=target)
+    read = entry(made)
+    assert bool(read["request"]["queryString"]) == shown
+    assert read["request"]["url"] == f"http://es:9200{target.decode()}"
+    assert len(NOT_REDACTED.line(made)) < 2000 + 2048 + 5 * len(target)
 
 
 def test_repeated_headers_stay_in_their_order() -> None:
