@@ -10,6 +10,10 @@ Chunks = Callable[[], Iterator[bytes]]
 # Any message with a chunked body: the parser need not know the real one, whose method it may never have heard of.
 _HEAD = b"POST / HTTP/1.1\r\nhost: _\r\ntransfer-encoding: chunked\r\n\r\n"
 
+# How a body ends that has no trailers: the last chunk, alone or behind another one.
+_ENDS = (b"0\r\n\r\n", b"\r\n0\r\n\r\n")
+_END_BYTES = max(map(len, _ENDS))
+
 
 class CopiedBody:
     """A `record.long_body.LongBody` and a `record.wire_body.WireBody`.
@@ -36,10 +40,13 @@ class CopiedBody:
         """What its sender meant to send, where that is known; else what there is."""
         self.whole = ended
         """Nothing is missing."""
+        self.trailers = False
+        """Fields follow the last chunk (RFC 9112 7.1.2)."""
         if chunked:
             dechunker = _Dechunker()
             self.announced_bytes = self.wire_bytes = sum(map(len, dechunker.run(self.framed())))
             self.whole = dechunker.complete
+            self.trailers = dechunker.last not in _ENDS
         elif announced is not None:
             self.framed_bytes = self.wire_bytes = min(length, announced)
             self.whole = length >= announced
@@ -80,18 +87,26 @@ class _Dechunker:
         self._parser.feed_data(_HEAD)
         self._parts: list[bytes] = []
         self.complete = False
+        self.last = b""
+        """The last bytes that came, `_END_BYTES` at most."""
 
     def run(self, framed: Iterator[bytes]) -> Iterator[bytes]:
-        """The bytes inside; they end where the coding is broken."""
+        """The bytes inside, in no more parts than they come in, however small their chunks are; they end where the coding is broken."""
         for data in framed:
+            self.last = (self.last + data[-_END_BYTES:])[-_END_BYTES:]
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserError:
                 self.complete = False
-                yield from self._parts
+                if part := self._taken():
+                    yield part
                 return
-            parts, self._parts = self._parts, []
-            yield from parts
+            if part := self._taken():
+                yield part
+
+    def _taken(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def on_body(self, body: bytes) -> None:
         """A part of a chunk."""

@@ -2,15 +2,14 @@
 
 from agent.addresses import pack_ip
 from agent.copied import Copied, CopiedMessage, Node
-from agent.copied_body import CopiedBody
 from agent.parts import Proxy, put_request, put_response
 from record.transaction import Transaction
 
 # A body up to this size is taken out of the copy at once.
 _SHORT_BYTES = 64 * 1024
 
-# How a chunked body ends that has no trailers.
-_LAST_CHUNK = b"0\r\n\r\n"
+# Unless its framing is longer than that of so many chunks of one byte: the event loop has other things to do than to read chunk extensions.
+_SHORT_FRAMED_BYTES = 1024 * 1024
 
 
 def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
@@ -24,7 +23,7 @@ def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
     """
     # All reading first: of a copy that can't be read nothing may be left in the transaction.
     request_body, response_body = _short_body(copied.request), _short_body(copied.response)
-    trailers = copied.request is not None and request_body is not None and _has_trailers(copied.request.body)
+    trailers = copied.request is not None and copied.request.body.trailers
     if copied.request is not None:
         _put_request(t, copied.request, request_body, trailers, proxy)
     if copied.response is not None:
@@ -34,9 +33,12 @@ def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
 
 def _short_body(message: CopiedMessage | None) -> bytes | None:
     """None: it is not short."""
-    if message is None or message.body.wire_bytes > _SHORT_BYTES:
+    if message is None:
         return None
-    return b"".join(message.body.chunks())
+    body = message.body
+    if body.wire_bytes > _SHORT_BYTES or body.framed_bytes > _SHORT_FRAMED_BYTES:
+        return None
+    return b"".join(body.chunks())
 
 
 def _put_request(
@@ -86,13 +88,6 @@ def _put_response(
         # Beside the whole answer it says nothing.
         t.termination = b""
         t.bytes_to_client = 0
-
-
-def _has_trailers(body: CopiedBody) -> bool:
-    if not body.chunked:
-        return False
-    framed = b"".join(body.framed())
-    return not (framed == _LAST_CHUNK or framed.endswith(b"\r\n" + _LAST_CHUNK))
 
 
 def _without_a_connection(timers: bytes) -> bytes:

@@ -14,6 +14,7 @@ from agent.spop.errors import (
     SpopError,
 )
 from agent.spop.values import Value, decode_pairs, decode_values, decode_varint, encode_value, encode_varint
+from agent.unfinished import Unfinished
 
 HAPROXY_HELLO, HAPROXY_DISCONNECT, NOTIFY = 1, 2, 3
 AGENT_HELLO, AGENT_DISCONNECT, ACK = 101, 102, 103
@@ -23,6 +24,9 @@ ABORT = 2
 
 # HAProxy's own lower limit of a frame; anything less can't be meant.
 _SMALLEST_FRAME = 256
+
+# Of a text of the peer's, in the agent's log and in an answer.
+_SHOWN_BYTES = 200
 
 _FIN_FLAGS = FIN.to_bytes(4, "big")
 # The start of an ACK by the length of the two identifiers that it echoes: no action follows, so that is all that varies.
@@ -85,15 +89,16 @@ class Connection:
         """HAProxy opened this connection only to see whether the agent lives."""
         self._greeted = False
         self._closed = False
-        self._rest = b""
+        self._unfinished = Unfinished()
+        self._missing = 0
+        """Bytes of the frame whose beginning came last."""
 
     def receive(self, data: bytes) -> Received:
         """Take what the socket gave. At most one frame's worth of bytes is kept for the next call."""
         received = Received()
         if self._closed:
             return received
-        if self._rest:
-            data = self._rest + data
+        data = self._unfinished.with_next(data)
         replies: list[bytes] = []
         position = 0
         try:
@@ -105,13 +110,15 @@ class Connection:
             received.error = error
             self._closed = received.close = True
             replies.append(_disconnect(error.status, str(error)))
-        self._rest = b"" if self._closed else data[position:]
+        if position < len(data) and not self._closed:
+            self._unfinished.keep(data[position:], self._missing)
         received.reply = b"".join(replies)
         return received
 
     def _frames(self, data: bytes, received: Received, replies: list[bytes]) -> int:
         """Handle every whole frame of ``data``; the position behind the last."""
         position, available = 0, len(data)
+        self._missing = 1
         while available - position >= 4 and not self._closed:
             size = int.from_bytes(data[position : position + 4], "big")
             # Before anything of that length is waited for.
@@ -122,6 +129,7 @@ class Connection:
             start = position + 4
             end = start + size
             if end > available:
+                self._missing = end - available
                 break
             if size < 7:
                 raise SpopError(INVALID, f"a frame of {size} bytes")
@@ -208,4 +216,4 @@ def _disconnect(status: int, message: str) -> bytes:
 
 
 def _text(value: Value) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return value[:_SHOWN_BYTES].decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
