@@ -80,13 +80,17 @@ def read_copied(exchange: Exchange, chunks_of: Callable[[Stream], Chunks]) -> Co
         # There was no room: whose it is nobody knows.
         return Copied(b"", None, None, None, last_us)
     chunks = chunks_of(exchange.request)
-    proxy_header = parse_proxy_header(next(chunks(), b""))
+    parts = chunks()
+    first = next(parts, b"")
+    proxy_header = parse_proxy_header(first)
     if not proxy_header.identifier:
         return Copied(b"", None, None, None, last_us)
     request = response = node = None
     unbounded = False
     try:
-        request = _request(chunks, proxy_header.length, exchange.request)
+        heads = CopiedHeads(itertools.chain((first,), parts), proxy_header.length)
+        if (head := heads.next()) is not None:
+            request = _message(head, heads.end, chunks, exchange.request, response_to=None)
         method = request.start_line.partition(b" ")[0] if request is not None else b""
         response = _response(chunks_of(exchange.response), exchange.response, method)
     except UnboundedError:
@@ -94,12 +98,6 @@ def read_copied(exchange: Exchange, chunks_of: Callable[[Stream], Chunks]) -> Co
     if response is not None:
         response, node = _take_node(response)
     return Copied(proxy_header.identifier, request, response, node, last_us, unbounded)
-
-
-def _request(chunks: Chunks, start: int, stream: Stream) -> CopiedMessage | None:
-    heads = CopiedHeads(chunks(), start)
-    head = heads.next()
-    return None if head is None else _message(head, heads.end, chunks, stream, response_to=None)
 
 
 def _response(chunks: Chunks, stream: Stream, method: bytes) -> CopiedMessage | None:

@@ -23,7 +23,12 @@ class CopiedHeads:
     Args:
         chunks: the copy, in parts.
         start: where the first head begins there.
+
+    Raises:
+        OSError: the copy can't be read.
     """
+
+    __slots__ = ("_at", "_chunks", "_count", "_data", "_start", "end")
 
     def __init__(self, chunks: Iterator[bytes], start: int) -> None:
         self.end = start
@@ -33,7 +38,7 @@ class CopiedHeads:
         self._count = 0
         # Most copies are short, and their heads are in the first part: that is searched as it is. What goes on in the next part is put together
         # in a bytearray, which grows at its end, and shrinks at its front, without being copied each time.
-        self._data: bytes | bytearray = b""
+        self._data: bytes | bytearray = next(chunks, b"")
         self._at = start
         """Where the next head begins in the data, or behind them."""
 

@@ -10,6 +10,9 @@ from tee.handover import Ending, Piece, Place, Stream
 # A short copy goes to the agent inside the message about it, and needs no block.
 _INLINE_BYTES = 16 * 1024
 
+# What comes by two bytes at a time would take twenty times the memory that is accounted for: it is put together after so many reads.
+_SHORT_PARTS = 64
+
 # What is read at once when it does not go into a block; an unfinished inline copy and this must fit one.
 READ_BYTES = 64 * 1024
 
@@ -72,8 +75,7 @@ class Copy:
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        # One string of bytes: a list of what came by two bytes at a time would take twenty times the memory that is accounted for.
-        self._short = bytearray()
+        self._short: list[bytes] = []
         self._short_bytes = 0
         self._blocks: list[Block] = []
         self._view: memoryview | None = None
@@ -141,7 +143,9 @@ class Copy:
             return
         if self._fits_inline(len(data)):
             if self._room.take_bytes(len(data)):
-                self._short += data
+                self._short.append(data)
+                if len(self._short) == _SHORT_PARTS:
+                    self._short = [b"".join(self._short)]
                 self._short_bytes += len(data)
                 return
         elif self._grow():
@@ -175,7 +179,7 @@ class Copy:
             self._ending,
             self._first_us,
             self._last_us,
-            bytes(self._short),
+            b"".join(self._short),
             _joined(self._blocks),
         )
 
@@ -184,7 +188,7 @@ class Copy:
         self._room.give_bytes(self._short_bytes)
         for block in self._blocks:
             self._room.give_block(block)
-        self._short, self._short_bytes, self._blocks, self._view = bytearray(), 0, [], None
+        self._short, self._short_bytes, self._blocks, self._view = [], 0, [], None
 
     def _count(self, count: int) -> None:
         self._last_us = time.time_ns() // 1000
@@ -210,10 +214,10 @@ class Copy:
     def _move_to_block(self, data: bytes) -> None:
         assert self._view is not None
         self._room.give_bytes(self._short_bytes)
-        whole = self._short + data
+        whole = b"".join((*self._short, data))
         self._view[: len(whole)] = whole
         self._blocks[-1].length = len(whole)
-        self._short, self._short_bytes = bytearray(), 0
+        self._short, self._short_bytes = [], 0
 
 
 def _joined(blocks: list[Block]) -> tuple[Piece, ...]:

@@ -90,8 +90,6 @@ class Connection:
         self._greeted = False
         self._closed = False
         self._unfinished = Unfinished()
-        self._missing = 0
-        """Bytes of the frame whose beginning came last."""
 
     def receive(self, data: bytes) -> Received:
         """Take what the socket gave. At most one frame's worth of bytes is kept for the next call."""
@@ -111,14 +109,15 @@ class Connection:
             self._closed = received.close = True
             replies.append(_disconnect(error.status, str(error)))
         if position < len(data) and not self._closed:
-            self._unfinished.keep(data[position:], self._missing)
+            rest = data[position:]
+            size = 4 + int.from_bytes(rest[:4], "big") if len(rest) >= 4 else 4
+            self._unfinished.keep(rest, size - len(rest))
         received.reply = b"".join(replies)
         return received
 
     def _frames(self, data: bytes, received: Received, replies: list[bytes]) -> int:
         """Handle every whole frame of ``data``; the position behind the last."""
         position, available = 0, len(data)
-        self._missing = 1
         while available - position >= 4 and not self._closed:
             size = int.from_bytes(data[position : position + 4], "big")
             # Before anything of that length is waited for.
@@ -129,7 +128,6 @@ class Connection:
             start = position + 4
             end = start + size
             if end > available:
-                self._missing = end - available
                 break
             if size < 7:
                 raise SpopError(INVALID, f"a frame of {size} bytes")
