@@ -510,6 +510,16 @@ def test_query_strings(query: bytes, pairs: list[tuple[str, str]]) -> None:
     assert [(pair["name"], pair["value"]) for pair in read] == pairs
 
 
+def test_of_very_many_parameters_the_first_thousand_are_listed() -> None:
+    def listed(count: int) -> list[str]:
+        url = b"/x?" + b"&".join(b"p%d=%d" % (number, number) for number in range(count))
+        request = entry(transaction(url=url))["request"]
+        assert request["url"].endswith(url.decode())
+        return [pair["name"] for pair in request["queryString"]]
+
+    assert listed(1000) == listed(1001) == listed(20_000) == [f"p{number}" for number in range(1000)]
+
+
 SECRETS = (
     b"authorization: Basic c2VjcmV0\r\nX-Api-Key: secret\r\ncookie: a=1\r\ncookie: b=2\r\nx-other: shown\r\n"
 )
