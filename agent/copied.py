@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.copied_body import Chunks, CopiedBody
+from agent.copied_heads import CopiedHeads, UnboundedError
 from agent.proxy_header import parse_proxy_header
 from record.headers import Headers, parse_headers
 from tee.handover import Exchange, Stream
@@ -13,9 +14,7 @@ from tee.handover import Exchange, Stream
 NODE_HEADER: Final = b"x-cluster-traffic-capture-node"
 """Said by HAProxy's inner section (``templates/haproxy.cfg.j2``): the node, its address, the termination state."""
 
-# HAProxy's buffer holds a whole head; more than its largest is no head.
-_MAX_HEAD_BYTES = 16 * 1024 * 1024
-
+_NODE_FIELD = NODE_HEADER + b":"
 _CLOSE = b"connection: close"
 _BODILESS = frozenset((204, 304))
 _SWITCHED = 101
@@ -65,6 +64,8 @@ class Copied:
     node: Node | None
     last_us: int
     """When the last byte passed, microseconds since 1970."""
+    unbounded: bool = False
+    """There are more heads, or longer ones, than `agent.copied_heads` reads: what is behind them is not known."""
 
 
 def read_copied(exchange: Exchange, chunks_of: Callable[[Stream], Chunks]) -> Copied:
@@ -79,40 +80,41 @@ def read_copied(exchange: Exchange, chunks_of: Callable[[Stream], Chunks]) -> Co
         # There was no room: whose it is nobody knows.
         return Copied(b"", None, None, None, last_us)
     chunks = chunks_of(exchange.request)
-    proxy_header = parse_proxy_header(next(chunks(), b""))
+    parts = chunks()
+    first = next(parts, b"")
+    proxy_header = parse_proxy_header(first)
     if not proxy_header.identifier:
         return Copied(b"", None, None, None, last_us)
-    request = _message(chunks, proxy_header.length, exchange.request, response_to=None)
-    method = request.start_line.partition(b" ")[0] if request is not None else b""
-    response = _final_response(chunks_of(exchange.response), exchange.response, method)
-    node = None
+    request = response = node = None
+    unbounded = False
+    try:
+        heads = CopiedHeads(itertools.chain((first,), parts), proxy_header.length)
+        if (head := heads.next()) is not None:
+            request = _message(head, heads.end, chunks, exchange.request, response_to=None)
+        method = request.start_line.partition(b" ")[0] if request is not None else b""
+        response = _response(chunks_of(exchange.response), exchange.response, method)
+    except UnboundedError:
+        unbounded = True
     if response is not None:
         response, node = _take_node(response)
-    return Copied(proxy_header.identifier, request, response, node, last_us)
+    return Copied(proxy_header.identifier, request, response, node, last_us, unbounded)
 
 
-def _final_response(chunks: Chunks, stream: Stream, method: bytes) -> CopiedMessage | None:
-    """The answer behind interim ones (RFC 9110 15.2)."""
-    start = 0
-    while True:
-        message = _message(chunks, start, stream, response_to=method)
-        if message is None:
-            return None
-        if 100 <= message.status < 200 and message.status != _SWITCHED:
-            start = message.body.start
-            continue
-        return message
+def _response(chunks: Chunks, stream: Stream, method: bytes) -> CopiedMessage | None:
+    """The answer behind interim ones (RFC 9110 15.2), which have no body, whatever they say (RFC 9112 6.3)."""
+    heads = CopiedHeads(chunks(), 0)
+    while (head := heads.next()) is not None:
+        status = _status(head[: head.find(b"\r\n")])
+        if not 100 <= status < 200 or status == _SWITCHED:
+            return _message(head, heads.end, chunks, stream, response_to=method)
+    return None
 
 
 def _message(
-    chunks: Chunks, start: int, stream: Stream, *, response_to: bytes | None
-) -> CopiedMessage | None:
-    head = _head(chunks, start)
-    if head is None:
-        return None
+    head: bytes, begin: int, chunks: Chunks, stream: Stream, *, response_to: bytes | None
+) -> CopiedMessage:
     start_line, _, block = head.partition(b"\r\n")
     headers = parse_headers(block)
-    begin = start + len(head)
     length = stream.copied_bytes - begin
     if response_to is None:
         body = _request_body(chunks, begin, length, headers)
@@ -147,25 +149,12 @@ def _response_body(
     )
 
 
-def _head(chunks: Chunks, start: int) -> bytes | None:
-    """The start line and the field lines from ``start`` on, with the empty line; None: it has no end."""
-    data = b""
-    for chunk in chunks():
-        data += chunk
-        end = data.find(b"\r\n\r\n", start)
-        if end >= 0:
-            return data[start : end + 4]
-        if len(data) - start > _MAX_HEAD_BYTES:
-            return None
-    return None
-
-
 def _take_node(response: CopiedMessage) -> tuple[CopiedMessage, Node | None]:
     lines = response.headers.split(b"\r\n")
-    said = [line for line in lines if line.startswith(NODE_HEADER + b":")]
+    said = [line for line in lines if line.startswith(_NODE_FIELD)]
     if not said:
         return response, None
-    block = b"\r\n".join(line for line in lines if line not in said)
+    block = b"\r\n".join(line for line in lines if not line.startswith(_NODE_FIELD))
     words = said[-1].partition(b":")[2].split()
     name, address, termination = list(itertools.islice(itertools.chain(words, itertools.repeat(b"")), 3))
     return CopiedMessage(response.start_line, block, response.body), Node(name, address, termination)

@@ -16,8 +16,9 @@ _LOG = logging.getLogger(__name__)
 # In a final answer's head, or in what of its body came with it: then the end of the connection is taken for a cut, not for the end.
 _FRAMED: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
-# Of one answer, with all interim ones before it. HAProxy's buffer is smaller.
-_MAX_HEAD_BYTES: Final = 16 * 1024 * 1024
+# Before the answer's own head comes to its end: `agent.copied_heads` says why so many. Then only its deadline bounds it; it is thrown away as it comes.
+_INTERIM_ANSWERS: Final = 1000
+_HEAD_BYTES: Final = 16 * 1024 * 1024
 
 # RFC 9110 9.2.2
 _IDEMPOTENT: Final = (b"GET ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"TRACE ")
@@ -104,13 +105,14 @@ class MirrorConnection:
 
     def _reset(self) -> None:
         self._touched = False
-        self._final = False
         self._bodiless = False
         self._until_close = False
         self._head: list[bytes] = []
-        self._head_bytes = 0
         self._reusable = False
         self._complete = False
+        self._final = False
+        self._interim_answers = 0
+        self._head_bytes = 0
 
     def send(self, job: Job) -> None:
         """Send one request; the connection must be idle."""
@@ -166,10 +168,6 @@ class MirrorConnection:
         self._touched = True
         if not self._final:
             self._head.append(data)
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                self.abort()
-                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -179,6 +177,10 @@ class MirrorConnection:
                 return
         if self._bodiless or self._complete:
             self._end_answer(self.job)
+        elif not self._final:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES or self._interim_answers > _INTERIM_ANSWERS:
+                self.abort()
 
     def eof_received(self) -> None:
         """Asyncio's: the connection is to be closed."""
@@ -195,11 +197,10 @@ class MirrorConnection:
     def on_headers_complete(self) -> None:
         """The parser would wait for a body that is announced but does not come (RFC 9110 6.4.1), and offers no way to say so."""
         status = self._parser.get_status_code()
-        final = status >= 200
+        final = self._final = status >= 200
         # Of 304 Debian's older parser believes what the length says.
         self._bodiless = final and self.job is not None and (self.job.head or status in (204, 304))
         self._reusable = self._parser.should_keep_alive()
-        self._final = final
         # Without a length the answer ends with the connection (RFC 9112 6.3).
         self._until_close = final and not self._reusable and not _FRAMED.search(b"".join(self._head))
 
@@ -207,6 +208,8 @@ class MirrorConnection:
         """The answer is whole; an interim one (RFC 9110 15.2) is not the answer."""
         if self._parser.get_status_code() >= 200:
             self._complete = True
+        else:
+            self._interim_answers += 1
 
     def _end_answer(self, job: Job) -> None:
         self.job = None

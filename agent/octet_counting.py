@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from agent.unfinished import Unfinished
+
 # HAProxy's longest line has 65,535 bytes.
 _MAX_DIGITS: Final = 5
 
@@ -14,7 +16,7 @@ class OctetCounting:
     """Cuts a stream into lines. No I/O."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._unfinished = Unfinished()
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are whole now; of the next one at most its 65,535 bytes are kept.
@@ -22,10 +24,9 @@ class OctetCounting:
         Raises:
             FramingError: what should be a length is none.
         """
-        if self._rest:
-            data = self._rest + data
+        data = self._unfinished.with_next(data)
         lines: list[bytes] = []
-        position, available = 0, len(data)
+        position, available, missing = 0, len(data), 1
         while position < available:
             space = data.find(b" ", position, position + _MAX_DIGITS + 1)
             length = data[position : space if space >= 0 else position + _MAX_DIGITS + 1]
@@ -35,8 +36,10 @@ class OctetCounting:
                 break
             end = space + 1 + int(length)
             if end > available:
+                missing = end - available
                 break
             lines.append(data[space + 1 : end])
             position = end
-        self._rest = data[position:]
+        if position < available:
+            self._unfinished.keep(data[position:], missing)
         return lines

@@ -21,7 +21,7 @@ from service.rarely import is_rare
 _LOG = logging.getLogger(__name__)
 
 # The whole line is HAProxy's own; a node's words stand inside a longer one.
-_DROPPED = re.compile(rb"\s*([0-9]+) events? dropped\s*")
+_DROPPED = re.compile(rb"\s*([0-9]{1,20}) events? dropped\s*")
 
 # How long HAProxy's news of an end are waited for after a node closed without an answer.
 _SILENT_NS = 10**9
@@ -158,12 +158,23 @@ class Pipeline:
             kept = False
         else:
             self._status.copied += 1
+            if copy.copied.unbounded:
+                self._not_reached(transaction)
         if not kept:
             copy.lease.release()
             self.finish(transaction)
             return
         transaction.finished = copy.lease.release
         self.finish(transaction, copy)
+
+    def _not_reached(self, transaction: Transaction) -> None:
+        self._status.answers_not_reached += 1
+        if is_rare(self._status.answers_not_reached):
+            _LOG.error(
+                "the answer of transaction %s is behind too many interim ones, it is recorded without its content (%d times until now)",
+                transaction.id.decode("latin-1"),
+                self._status.answers_not_reached,
+            )
 
     def _unclaimed(self, copy: Copy, now_ns: int) -> None:
         """HAProxy's line was lost: an agent that was killed had it, or the ring was full."""

@@ -8,6 +8,9 @@ from record.transaction import Transaction
 # A body up to this size is taken out of the copy at once.
 _SHORT_BYTES = 64 * 1024
 
+# Unless its framing is longer than that of so many chunks of one byte: the event loop has other things to do than to read chunk extensions.
+_SHORT_FRAMED_BYTES = 1024 * 1024
+
 
 def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
     """Put in what the copy has.
@@ -29,9 +32,12 @@ def put_copied(t: Transaction, copied: Copied, proxy: Proxy) -> bool:
 
 def _short_body(message: CopiedMessage | None) -> bytes | None:
     """None: it is not short."""
-    if message is None or message.body.wire_bytes > _SHORT_BYTES:
+    if message is None:
         return None
-    return b"".join(message.body.chunks())
+    body = message.body
+    if body.wire_bytes > _SHORT_BYTES or body.framed_bytes > _SHORT_FRAMED_BYTES:
+        return None
+    return b"".join(body.chunks())
 
 
 def _put_request(t: Transaction, message: CopiedMessage, short: bytes | None, proxy: Proxy) -> None:

@@ -40,6 +40,8 @@ class Status:
     """Copies of which HAProxy told nothing within ten minutes: an agent that was killed had read the line."""
     copies_unreadable: int = 0
     """Copies that could not be read."""
+    answers_not_reached: int = 0
+    """Answers through the tee behind more than 1,000 interim ones (or 16 MiB of their heads): their content is not in the record."""
     lost_ends: int = 0
     """Transactions whose end HAProxy never told."""
     orphan_answers: int = 0

@@ -5,7 +5,7 @@ import re
 _ERROR = re.compile(r"(?:^|\s)E! (?P<words>.*)")
 _PLUGIN = re.compile(r"^\[[\w.]+\]\s*")
 _SENDING = re.compile(r"^(?:Aws|Non aws) error received when sending logs to \S+: ")
-_IDENTIFIERS = re.compile(r"\s*,?\s*(?:status code: \d+, )?request id: [\w-]*", re.IGNORECASE)
+_IDENTIFIERS = re.compile(r"(?:status code: \d+, )?request id: [\w-]*", re.IGNORECASE)
 
 
 def error_in(line: str) -> str | None:
@@ -14,4 +14,6 @@ def error_in(line: str) -> str | None:
     if match is None:
         return None
     words = _SENDING.sub("", _PLUGIN.sub("", match["words"]))
-    return _IDENTIFIERS.sub("", words).strip() or None
+    *before, last = _IDENTIFIERS.split(words)
+    # What separates them is not part of the pattern: it would be looked for from each of many spaces on.
+    return "".join((*(part.rstrip().removesuffix(",").rstrip() for part in before), last)).strip() or None

@@ -33,6 +33,9 @@ _TRANSLATION_S = 60
 # What the agent may take to end. Less than the supervisor gives this program (services/cloudwatch-agent/timeout-kill): nothing stays behind.
 _END_S = 2.0
 
+# Of one line of the agent's at once, in characters: it says what services say.
+_LINE_CHARACTERS = 65_536
+
 # This program starts one agent. Seconds since 1970, as the credentials' time of change.
 _STARTED = time.time()
 
@@ -188,7 +191,7 @@ def _run(command: tuple[str, ...], runtime: Path) -> int:
     signal.signal(signal.SIGALRM, lambda _number, _frame: agent.kill())
     _LOG.info("started")
     assert agent.stdout is not None
-    for line in agent.stdout:
+    while line := agent.stdout.readline(_LINE_CHARACTERS):
         words = error_in(line)
         if words is not None:
             _tell(runtime, words)

@@ -20,8 +20,8 @@ from offload.whose import no_link
 # So much of a file says which one it is.
 _HEAD_BYTES = 256
 _BLOCK_BYTES = 65536
-# What is compressed becomes ten to fifty times as long.
-_COMPRESSED_BYTES = 8192
+# What is compressed becomes ten times as long, or thirty thousand times, as its clients like: 8 MiB come of this at most (`record.content_coding`).
+_COMPRESSED_BYTES = 256
 
 _FORMS = ("", ".zst", ".gz")
 
@@ -106,6 +106,7 @@ class LogReader:
             finished = self._finished(self._file)
             if finished:
                 # What came between the two.
+                self._file.look_from_the_beginning()
                 line = self._file.line(self._short_bytes)
                 if line is not None:
                     return line
@@ -255,6 +256,8 @@ class _File:
         self.before = b""
         self.damaged = False
         """Whether reading ended before the end of a compressed file."""
+        self._no_end = (0, 0)
+        """Where a line begins, and up to where no end of it was found."""
 
     def close(self) -> None:
         self._raw.close()
@@ -331,7 +334,7 @@ class _File:
                 if end < 0 and not self.compressed and not self._has_end():
                     self._forget()
                     return None
-                self._note_head(self._buffer[self._at :])
+                self._note_head(self._buffer[self._at : self._at + _HEAD_BYTES])
                 return LongLine(self._long())
             searched = len(self._buffer) - self._at
             if not self._fill():
@@ -351,15 +354,17 @@ class _File:
         return bool(block)
 
     def _decode(self, decoded: "_Decoded") -> bytes:
-        block = b""
+        blocks: list[bytes] = []
+        size = 0
         try:
-            while not block and not decoded.eof and not self.damaged:
+            while size < _BLOCK_BYTES and not decoded.eof and not self.damaged:
                 data = self._raw.read(_COMPRESSED_BYTES)
-                block = decoded.decompress(data)
+                blocks.append(decoded.decompress(data))
+                size += len(blocks[-1])
                 self.damaged = not data
         except _DAMAGES:
             self.damaged = True
-        return block
+        return b"".join(blocks)
 
     def _note_head(self, line: bytes) -> None:
         if not self.head and self.offset == 0:
@@ -368,11 +373,20 @@ class _File:
     def _has_end(self) -> bool:
         """Whether the line that begins in the buffer has its end in the file: a long one is written in parts."""
         at = self._raw.tell()
+        line, searched = self._no_end
+        if line == self.offset and searched <= self._size():
+            # It has only grown since this was asked last.
+            at = max(at, searched)
         while block := os.pread(self._raw.fileno(), 1 << 20, at):
             if b"\n" in block:
                 return True
             at += len(block)
+        self._no_end = self.offset, at
         return False
+
+    def look_from_the_beginning(self) -> None:
+        """Forget how far no line end was found: one that was cut off may have been replaced by a shorter one."""
+        self._no_end = (0, 0)
 
     def _long(self) -> Iterator[bytes]:
         while True:

@@ -19,6 +19,9 @@ _MARKS_BYTES = 400
 
 _MESSAGES = ("request", "response")
 
+# Of one character, at most.
+_ESCAPE_BYTES = 6
+
 # Where even headers and URL are too long: every string of them is cut to so many bytes, one try after the other.
 _TRIES_BYTES = (8192, 2048, 512, 128, 32)
 
@@ -109,7 +112,6 @@ def _beginning(text: str, room: int, *, base64: bool) -> str:
     if base64:
         used = min(room, len(text))
         return text[: used - used % 4]
-    # An escape takes six bytes at most.
     return _cut(text[:room], room)
 
 
@@ -150,6 +152,9 @@ def _cut_inside(value: Any, most: int) -> bool:
     changed = False
     for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
         if isinstance(item, str):
+            if _ESCAPE_BYTES * len(item) <= most and whole_of(item) is None:
+                # There may be tens of thousands, of a character each.
+                continue
             cut = _cut(item[:most], most)
             if len(cut) < len(item) or whole_of(item) is not None:
                 value[key] = cut

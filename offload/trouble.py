@@ -11,16 +11,19 @@ _LOG = logging.getLogger(__name__)
 
 _MOST_CHARACTERS = 400
 
+# More than those with credentials among them, which are left out; what a service says may have any length.
+_READ_CHARACTERS = 16_384
+
 # A refused signature comes with the whole canonical request, session token included, from the second line on.
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
 _SECRET_FIELD = re.compile(
-    r"(?i)((?:x-amz-security-token|signature|secret[a-z_]*key|session_?token|credential)\s*[=:]\s*)[^\s,;&]+"
+    r"(?i)((?:x-amz-security-token|signature|secret[a-z_]{0,32}key|session_?token|credential)\s*[=:]\s*)[^\s,;&]+"
 )
 
 
 def harmless(words: str) -> str:
     """The first line of what a service said, without what could be a credential."""
-    line = next(iter(words.strip().splitlines()), "")
+    line = next(iter(words.strip()[:_READ_CHARACTERS].splitlines()), "")
     line = _SECRET_FIELD.sub(r"\1[redacted]", _KEY_ID.sub("[redacted]", line))
     return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 3] + "..."
 

@@ -10,6 +10,9 @@ from tee.handover import Ending, Piece, Place, Stream
 # A short copy goes to the agent inside the message about it, and needs no block.
 _INLINE_BYTES = 16 * 1024
 
+# What comes by two bytes at a time would take twenty times the memory that is accounted for: it is put together after so many reads.
+_SHORT_PARTS = 64
+
 # What is read at once when it does not go into a block; an unfinished inline copy and this must fit one.
 READ_BYTES = 64 * 1024
 
@@ -141,6 +144,8 @@ class Copy:
         if self._fits_inline(len(data)):
             if self._room.take_bytes(len(data)):
                 self._short.append(data)
+                if len(self._short) == _SHORT_PARTS:
+                    self._short = [b"".join(self._short)]
                 self._short_bytes += len(data)
                 return
         elif self._grow():

@@ -14,6 +14,7 @@ from agent.spop.errors import (
     SpopError,
 )
 from agent.spop.values import Value, decode_pairs, decode_values, decode_varint, encode_value, encode_varint
+from agent.unfinished import Unfinished
 
 HAPROXY_HELLO, HAPROXY_DISCONNECT, NOTIFY = 1, 2, 3
 AGENT_HELLO, AGENT_DISCONNECT, ACK = 101, 102, 103
@@ -23,6 +24,9 @@ ABORT = 2
 
 # HAProxy's own lower limit of a frame; anything less can't be meant.
 _SMALLEST_FRAME = 256
+
+# Of a text of the peer's, in the agent's log and in an answer.
+_SHOWN_BYTES = 200
 
 _FIN_FLAGS = FIN.to_bytes(4, "big")
 # The start of an ACK by the length of the two identifiers that it echoes: no action follows, so that is all that varies.
@@ -85,15 +89,14 @@ class Connection:
         """HAProxy opened this connection only to see whether the agent lives."""
         self._greeted = False
         self._closed = False
-        self._rest = b""
+        self._unfinished = Unfinished()
 
     def receive(self, data: bytes) -> Received:
         """Take what the socket gave. At most one frame's worth of bytes is kept for the next call."""
         received = Received()
         if self._closed:
             return received
-        if self._rest:
-            data = self._rest + data
+        data = self._unfinished.with_next(data)
         replies: list[bytes] = []
         position = 0
         try:
@@ -105,7 +108,10 @@ class Connection:
             received.error = error
             self._closed = received.close = True
             replies.append(_disconnect(error.status, str(error)))
-        self._rest = b"" if self._closed else data[position:]
+        if position < len(data) and not self._closed:
+            rest = data[position:]
+            size = 4 + int.from_bytes(rest[:4], "big") if len(rest) >= 4 else 4
+            self._unfinished.keep(rest, size - len(rest))
         received.reply = b"".join(replies)
         return received
 
@@ -208,4 +214,4 @@ def _disconnect(status: int, message: str) -> bytes:
 
 
 def _text(value: Value) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return value[:_SHOWN_BYTES].decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -172,14 +172,17 @@ class Store:
             GoneError: it does not know it.
             StoreError: as ever.
         """
-        marker: dict[str, Any] = {}
+        last = 0
         while True:
+            marker = {"PartNumberMarker": last} if last else {}
             answer = self._ask("list_parts", key, UploadId=upload_id, **marker)
             for part in answer.get("Parts", ()):
                 yield part["PartNumber"], part.get("ChecksumSHA256"), part["ETag"].strip('"')
-            if not answer.get("IsTruncated"):
+            following = answer.get("NextPartNumberMarker", 0)
+            # One that does not come forward would go on for ever; what it does not list is sent again.
+            if not answer.get("IsTruncated") or following <= last:
                 return
-            marker = {"PartNumberMarker": answer["NextPartNumberMarker"]}
+            last = following
 
     def put_part(self, key: str, upload_id: str, file: BinaryIO, part: Part, digests: PartDigests) -> str:
         """Send a part; returns its ETag.

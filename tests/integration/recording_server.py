@@ -93,6 +93,8 @@ class Rule:
     """The answer does not wait for the request's body."""
     interim: int = 0
     """Status of an interim answer that comes first."""
+    interims: int = 1
+    """How often it comes."""
     version: str = "1.1"
     close: bool = False
     """The node announces the connection's end, and ends it."""
@@ -380,7 +382,7 @@ class _Connection(asyncio.Protocol):
 
     async def _slow_answer(self, request: Recorded, rule: Rule) -> None:
         if rule.interim:
-            self._transport.write(b"HTTP/1.1 %d Early\r\nlink: </x>\r\n\r\n" % rule.interim)
+            self._transport.write(b"HTTP/1.1 %d Early\r\nlink: </x>\r\n\r\n" % rule.interim * rule.interims)
         await asyncio.sleep(rule.delay)
         if rule.vanish:
             self._transport.close()

@@ -8,7 +8,7 @@ from capture.engine import Engine
 from tests.integration.fidelity_bodies import MB
 from tests.integration.proxies import Images
 from tests.integration.raw_client import RawClient, Request, new_case
-from tests.integration.rig import Entry, Rig, Setting, open_rig
+from tests.integration.rig import Entry, Rig, Setting, open_rig, status_of
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +63,20 @@ def test_a_named_path_and_no_other(searches_whole: Rig) -> None:
     check_whole(*ask(searches_whole, "GET", b"/i/_search", f"size={MB}"))
     _, entries = ask(searches_whole, "GET", b"/i/_doc/1", f"size={MB}")
     assert [entry["_truncated"] for entry in entries] == [["response"]] * 2
+
+
+def test_a_node_that_says_without_end_that_it_works(all_whole: Rig) -> None:
+    before = status_of(all_whole.primary)["answers_not_reached"]
+    case = new_case()
+    request = Request(
+        "GET", b"/i/_doc/1?" + case.encode(), case=case, answer="size=12 interim=102 interims=3000"
+    )
+    with RawClient(all_whole.primary.address) as client:
+        got = client.exchange(request)
+    assert (len(got.interim), got.status, len(got.body)) == (3000, 200, 12)
+    (entry,), _ = all_whole.entries(case)
+    assert entry["response"]["status"] == 200
+    assert "text" not in entry["response"]["content"]
+    assert entry["_truncated"] == ["response"]
+    assert status_of(all_whole.primary)["answers_not_reached"] == before + 1
+    check_whole(*ask(all_whole, "GET", b"/", "size=12"))

@@ -1,12 +1,17 @@
 """Exchanges read as requests and answers: whatever the framing, wherever the copy is cut or split."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.copied import CopiedMessage
+from agent.copied import CopiedMessage, read_copied
+from agent.parts import Proxy
+from agent.put_copied import put_copied
+from record.transaction import Transaction
+from tests.unit.counted_bytes import Work, grows_no_faster
 from tests.unit.exchanges import LOCAL, Kept, chunked, proxy_header
 
 HEADER = proxy_header(b"id-1")
@@ -208,3 +213,57 @@ def test_what_has_no_proxy_header_is_none_of_haproxys() -> None:
 
 def test_the_time_is_that_of_the_last_byte_of_both() -> None:
     assert Kept(HEADER + b"GET / HTTP/1.1\r\n\r\n", OK).read().last_us == 40
+
+
+def test_a_body_in_tiny_chunks_comes_in_no_more_parts_than_the_copy_does() -> None:
+    def parts(count: int) -> int:
+        head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+        framed = chunked(b"x" * count, [1])
+        request = Kept(HEADER + head + framed, b"", sizes=[600]).read().request
+        assert request is not None
+        found = list(request.body.chunks())
+        assert b"".join(found) == b"x" * count
+        return len(found) * 600
+
+    # A chunk of one byte has six bytes.
+    assert parts(1000) <= 6 * 1000 + 2 * 600
+    assert grows_no_faster(parts, 1000)
+
+
+@given(bodies(), SPLITS)
+def test_whether_trailers_follow_the_last_chunk(
+    body: tuple[bytes, bytes, bytes, int | None], sizes: list[int]
+) -> None:
+    lines, framed, _, _ = body
+    request = (
+        Kept(HEADER + b"POST / HTTP/1.1\r\n" + lines + b"\r\n" + framed, b"", sizes=sizes).read().request
+    )
+    assert request is not None
+    # The last chunk's line may have an extension, which is no trailer.
+    without = re.search(rb"(?:\A|\r\n)0(?:;[^\r\n]*)?\r\n\r\n\Z", framed) is not None
+    if request.body.chunked and request.body.whole:
+        assert request.body.trailers == (not without)
+
+
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b"0\r\nx-sum: 1\r\n\r\n"])
+def test_long_framing_is_not_read_by_the_event_loop(end: bytes) -> None:
+    """Ten bytes in megabytes of chunk extensions are a long body: another process reads it."""
+
+    def read(count: int) -> int:
+        head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+        framed = (b"1;" + b"e" * count + b"\r\nx\r\n") * 10 + end
+        kept, work = Kept(HEADER + head + framed, OK), Work()
+        data = {True: HEADER + head + framed, False: OK}
+        copied = read_copied(
+            kept.exchange, lambda stream: work.chunks(data[stream is kept.exchange.request], 1 << 20)
+        )
+        transaction, before = Transaction(b"id-1"), work.read
+        assert put_copied(transaction, copied, Proxy(65536, mirrored=False))
+        assert transaction.request_long is not None
+        assert transaction.request_wire is not None
+        assert b"".join(transaction.request_long.chunks()) == b"x" * 10
+        return work.read - before - 10 * count
+
+    # But for the reading of this test's own.
+    assert grows_no_faster(read, 150_000)
+    assert read(600_000) < 4096 + (1 << 20)

@@ -25,3 +25,14 @@ from offload.agent_words import error_in
 )
 def test_errors(line: str, words: str | None) -> None:
     assert error_in(line) == words
+
+
+def test_what_separates_the_words_from_identifiers_is_left_out() -> None:
+    assert error_in("E! X: no  ,  request id: 1-2, Request ID: 3") == "X: no"
+    assert error_in("E! X: no, status code: 400, request id: 1-2 (again)") == "X: no (again)"
+
+
+@pytest.mark.parametrize("repeated", [" ", " ,", "\t", "status code: 1", "request id:", "E! ", "[a"])
+def test_words_of_any_length(repeated: str) -> None:
+    """To try every way of sharing 200,000 spaces among three parts of a pattern would take years."""
+    assert error_in("E! X" + repeated * 200_000 + "y")

@@ -4,6 +4,7 @@ import gzip
 import os
 import random
 import re
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import zstandard
 from agent.log_file import LogFile
 from agent.rotated_files import RotatedFiles
 from offload.log_reader import LogReader, LongLine, Place
+from tests.unit.counted_bytes import grows_no_faster
 
 SHORT = 1000
 
@@ -318,3 +320,77 @@ def test_a_place_survives_as_numbers_and_bytes(log: Log) -> None:
     reader = log.reader()
     read(reader, 1)
     assert reader.place() == Place(1, 301, line(0, 300)[:256])
+
+
+def test_a_long_line_that_grows_is_not_searched_from_its_beginning_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def searched(count: int) -> int:
+        path, read_bytes = tmp_path / f"{count}.log", 0
+        path.touch()
+        reader = LogReader(path, None, SHORT)
+        pread = os.pread
+
+        def counted(file: int, size: int, offset: int) -> bytes:
+            nonlocal read_bytes
+            data = pread(file, size, offset)
+            read_bytes += len(data)
+            return data
+
+        with monkeypatch.context() as patched, path.open("ab", buffering=0) as file:
+            patched.setattr(os, "pread", counted)
+            for _ in range(count):
+                file.write(b"x" * 100_000)
+                assert reader.next() is None
+            file.write(b"\n")
+            long = reader.next()
+            assert isinstance(long, LongLine)
+            assert sum(map(len, long.parts)) == 100_000 * count
+        reader.close()
+        return read_bytes
+
+    assert grows_no_faster(searched, 20)
+
+
+@pytest.mark.parametrize("more", [0, 600_000])
+def test_a_long_line_that_was_cut_off_may_be_followed_by_a_shorter_one(log: Log, more: int) -> None:
+    log.write(1)
+    reader = log.reader()
+    read(reader)
+    log.write_raw(b"x" * 500_000)
+    assert read(reader) == []
+    os.truncate(log.path, 301)
+    log.write(1, size=2000)
+    # With more behind it the file is longer than it was, and nobody sees that it was cut.
+    log.write_raw(b"x" * more)
+    found = read(reader)
+    os.truncate(log.path, 2302)
+    log.rotate()
+    log.write(1)
+    assert numbers(found + read(reader)) == [1, 2]
+
+
+@pytest.mark.parametrize("size", [900, 2000, 300_000])
+def test_what_compresses_to_nothing_is_not_in_memory_at_once(tmp_path: Path, size: int) -> None:
+    """Clients choose how well a log is compressed."""
+
+    def peak(count: int) -> int:
+        path = tmp_path / f"{count}.log"
+        data = (b"x" * (size - 1) + b"\n") * (count // size)
+        path.with_name(f"{path.name}.000001.zst").write_bytes(zstandard.compress(data))
+        del data
+        reader, lines = LogReader(path, None, SHORT), 0
+        tracemalloc.start()
+        try:
+            while (line := reader.next()) is not None:
+                lines += 1
+                if isinstance(line, LongLine):
+                    for _ in line.parts:
+                        pass
+            assert lines == count // size
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+            reader.close()
+
+    assert peak(40 << 20) <= peak(10 << 20) + (1 << 20)

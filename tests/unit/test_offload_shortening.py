@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offload import shortening
 from offload.line_scan import NotJsonError, scan, whole_of
 from offload.shortening import LEAST_LINE_BYTES, shorten
 from record.entry import EntryWriter
@@ -229,3 +230,26 @@ def test_any_body_fits(seed: bytes, most: int) -> None:
     data = line(request=body, response=body[:-1])
     if len(data) > most:
         short(data, most, 5000)
+
+
+def test_strings_that_fit_in_any_case_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL may have tens of thousands of parameters of one character."""
+
+    def cuts(count: int) -> int:
+        calls = 0
+        cut = shortening._cut
+
+        def counted(text: str, room: int) -> str:
+            nonlocal calls
+            calls += 1
+            return cut(text, room)
+
+        entry = json.loads(line())
+        entry["request"]["queryString"] = [{"name": "a", "value": "b"}] * count
+        with monkeypatch.context() as patched:
+            patched.setattr(shortening, "_cut", counted)
+            shortened = short(json.dumps(entry).encode())
+        assert shortened["request"]["queryString"] == []
+        return calls
+
+    assert cuts(8000) == cuts(2000)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import itertools
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from offload.s3.naming import Destination, object_key, safe
 from offload.s3.pace import Pace
 from offload.s3.part_body import PartBody
 from offload.s3.parts import MIB, PART_BYTES, Part, part_size, parts_of
+from offload.s3.store import Store
 from offload.s3.waiting import next_upload, rotated_files, waiting
 
 # Names
@@ -295,3 +297,23 @@ def test_a_damaged_ledger_begins_anew(
     assert "can't be read" in caplog.text
     ledger.verified(1)
     assert Ledger(path).last == 1
+
+
+@pytest.mark.parametrize(
+    "markers", [itertools.repeat(0), itertools.repeat(2), itertools.chain((3, 2), itertools.repeat(3))]
+)
+def test_a_list_of_parts_that_does_not_come_forward_has_an_end(
+    markers: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = 0
+
+    def answer(_self: Store, _operation: str, _key: str, **_arguments: object) -> dict[str, object]:
+        nonlocal answers
+        answers += 1
+        assert answers < 10
+        parts = [{"PartNumber": answers, "ChecksumSHA256": "x", "ETag": '"y"'}]
+        return {"Parts": parts, "IsTruncated": True, "NextPartNumberMarker": next(markers)}
+
+    monkeypatch.setattr(Store, "_ask", answer)
+    listed = list(Store.parts(object.__new__(Store), "key", "upload"))
+    assert [number for number, _, _ in listed] == list(range(1, answers + 1))

@@ -185,3 +185,17 @@ def survive(message: Message) -> None:
         message.decode()
     except errors.SpopError:
         return
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        frame(1, pairs({"supported-versions": "9" * 1_000_000, "max-frame-size": 65532})),
+        HELLO + frame(2, pairs({"status-code": 99, "message": "x" * 1_000_000})),
+    ],
+)
+def test_of_a_long_text_the_beginning_is_said(sent: bytes) -> None:
+    received = Connection(MAX).receive(sent)
+    assert received.error is not None
+    assert len(str(received.error)) < 300
+    assert len(received.reply) < 500

@@ -2,6 +2,7 @@
 
 import random
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -142,3 +143,19 @@ def test_the_times_are_those_of_the_first_and_the_last_byte(monkeypatch: pytest.
     clock_us[0] = 20
     copy.end("end")
     assert (copy.stream().first_us, copy.stream().last_us) == (5, 9)
+
+
+def test_a_copy_that_comes_by_two_bytes_takes_the_memory_that_is_accounted_for() -> None:
+    def held(count: int) -> int:
+        room = FakeRoom(blocks=2)
+        tracemalloc.start()
+        try:
+            copy = Copy(room)
+            for number in range(count):
+                copy.add(number.to_bytes(2))
+            assert room.single_bytes == 2 * count
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    assert held(8000) < 16_000 + 16_000 // 4 + 4096
