@@ -18,6 +18,7 @@ from capture.reference import parse_reference
 from capture.versions import HAPROXY
 
 _SCRIPTS = Path("/usr/share/debootstrap/scripts")
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # What the slim images of the registry leave out, so that both ways lead to about the same image.
 _SLIM = (
@@ -90,7 +91,15 @@ def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
 
 
 def _debootstrap(root: Path, suite: str, console: Console) -> None:
-    command = ["debootstrap", "--variant=minbase", suite, str(root)]
+    # Forced: where the keyring is missing debootstrap only warns, and takes what the network gives.
+    command = [
+        "debootstrap",
+        "--force-check-gpg",
+        f"--keyring={_KEYRING}",
+        "--variant=minbase",
+        suite,
+        str(root),
+    ]
     if not (_SCRIPTS / suite).exists():
         # A release that is newer than this debootstrap: sid's script fits it; '' is the default archive.
         command += ["", "sid"]
@@ -110,7 +119,8 @@ def _debootstrap(root: Path, suite: str, console: Console) -> None:
     if process.returncode != 0:
         raise UserError(
             f"debootstrap of {suite} failed (exit code {process.returncode})",
-            hint="does `apt-get update` work on this machine? On Ubuntu, debian-archive-keyring must be installed",
+            hint="does `apt-get update` work on this machine? For `signed by unknown key`, and a release that is newer than this "
+            "machine's: apt-get install debian-archive-keyring",
             detail="\n".join(lines[-10:]),
         )
 
@@ -153,7 +163,12 @@ def _check_tools(name: str) -> None:
     if shutil.which("debootstrap") is None:
         raise UserError(
             f"base image {name} can't be pulled, and there is no debootstrap to make it from Debian's archive",
-            hint="apt-get install debootstrap (on Ubuntu also debian-archive-keyring), or load the image: docker load -i FILE",
+            hint="apt-get install debootstrap debian-archive-keyring, or load the image: docker load -i FILE",
+        )
+    if not _KEYRING.exists():
+        raise UserError(
+            f"base image {name} can't be pulled, and there are no keys here to check Debian's archive with ({_KEYRING})",
+            hint="apt-get install debian-archive-keyring, or load the image: docker load -i FILE",
         )
     if os.geteuid() != 0:
         raise UserError(

@@ -17,6 +17,7 @@ import requests
 
 from capture.console import Console
 from capture.errors import CaptureError, bad_input
+from capture.signature import signature_fault
 
 # AmazonCloudWatch/latest/monitoring/verify-CloudWatch-Agent-Package-Signature.html
 _HOST = "https://amazoncloudwatch-agent.s3.amazonaws.com"
@@ -212,11 +213,9 @@ def _verify(url: str, package: Path, folder: Path) -> None:
     home.mkdir(mode=0o700)
     gpg = ("gpg", "--homedir", str(home), "--batch", "--no-tty", "--no-autostart", "--status-fd", "1")
     _gpg((*gpg, "--import", str(key)))
-    told = _gpg((*gpg, "--verify", str(signature), str(package)))
-    # The last word of VALIDSIG is the primary key's fingerprint (GnuPG, doc/DETAILS).
-    valid = [line.split() for line in told.splitlines() if line.startswith("[GNUPG:] VALIDSIG ")]
-    if not valid or valid[0][-1] != FINGERPRINT:
-        raise PackageError("its signature is not Amazon's")
+    fault = signature_fault(_gpg((*gpg, "--verify", str(signature), str(package))), FINGERPRINT)
+    if fault is not None:
+        raise PackageError(f"it is not signed by Amazon: {fault}")
 
 
 def _gpg(command: tuple[str, ...]) -> str:

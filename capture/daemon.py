@@ -14,7 +14,7 @@ from pathlib import Path
 
 from capture.engine import Engine, connect
 from capture.errors import ExitCode, UserError
-from capture.versions import ENGINE_PACKAGES
+from capture.versions import ENGINE_FILES, ENGINE_PACKAGES
 
 _START_S = 60
 _STOP_S = 30
@@ -129,9 +129,10 @@ class Daemon:
 
 def missing_packages() -> list[str]:
     """Debian packages that a local engine still needs here."""
-    return [
+    programs = [
         package for program, package in ENGINE_PACKAGES.items() if shutil.which(program, path=_path()) is None
     ]
+    return programs + [package for file, package in ENGINE_FILES.items() if not Path(file).exists()]
 
 
 def check_allowed() -> None:

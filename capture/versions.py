@@ -18,6 +18,9 @@ HAPROXY: Mapping[str, str] = _DATA["haproxy"]
 ENGINE_PACKAGES: Mapping[str, str] = _DATA["engine_packages"]
 """Program that a local engine needs -> Debian package that has it."""
 
+ENGINE_FILES: Mapping[str, str] = _DATA["engine_files"]
+"""File that it needs -> Debian package that has it."""
+
 ELASTICSEARCH: Mapping[str, str] = _DATA["elasticsearch"]
 """What an Elasticsearch image is: its version, the published image, and what one of our own is built with."""
 

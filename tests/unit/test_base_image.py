@@ -45,6 +45,7 @@ def bootstrapped(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     )
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda program: f"/usr/sbin/{program}")
+    monkeypatch.setattr(base_image, "_KEYRING", Path(__file__))
     return asked
 
 
@@ -137,6 +138,16 @@ def test_a_missing_debootstrap_is_told_with_its_package(
     assert bootstrapped == []
 
 
+def test_without_the_archives_keys_nothing_is_bootstrapped(
+    bootstrapped: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(base_image, "_KEYRING", tmp_path / "away.gpg")
+    with pytest.raises(UserError, match=r"no keys here .*away\.gpg") as caught:
+        ensure(FakeEngine(outcome=NO_REGISTRY))
+    assert "apt-get install debian-archive-keyring" in caught.value.hint
+    assert bootstrapped == []
+
+
 def test_a_bootstrap_takes_root(bootstrapped: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(UserError, match="takes root"):
@@ -171,7 +182,8 @@ def test_a_release_that_debootstrap_does_not_know_takes_the_script_of_sid(
         )
     asked, reason = caught.value.detail.splitlines()
     root = next(word for word in asked.split() if word.endswith("/root"))
-    assert asked.replace(root, "ROOT") == f"asked: --variant=minbase {arguments}"
+    checked = f"--force-check-gpg --keyring={base_image._KEYRING}"
+    assert asked.replace(root, "ROOT") == f"asked: {checked} --variant=minbase {arguments}"
     assert reason == "E: no archive"
     # Nothing of the attempt is left.
     assert list((tmp_path / "tmp").iterdir()) == []
