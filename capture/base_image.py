@@ -4,17 +4,18 @@ A bootstrapped image gets the name that a pull would give it, so the choice is m
 """
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from capture.console import Console
+from capture.debian_release import bootstrap_suite
 from capture.engine import LABEL, Engine
 from capture.errors import UserError, bad_input
+from capture.pinned_image import pull_pinned
 from capture.pull_error import PullError, PullFailure
-from capture.reference import parse_reference
+from capture.reference import parse_pinned
 from capture.versions import HAPROXY
 
 _SCRIPTS = Path("/usr/share/debootstrap/scripts")
@@ -38,11 +39,12 @@ def ensure_base_image(engine: Engine, name: str, console: Console) -> None:
         UserError: it is nowhere (exit code 2), or the bootstrap failed (1).
     """
     if engine.image_id(name) is not None:
-        console.detail(f"Base image {name}: the engine has it")
+        digest = engine.image_digest(name)
+        console.detail(f"Base image {name}: the engine has it{_of(digest) or ', made here'}")
         return
     console.progress(f"Base image {name}: asking the registry")
     try:
-        engine.pull(name)
+        digest = pull_pinned(engine, name)
     except PullError as error:
         suite = bootstrap_suite(name)
         if suite is None:
@@ -54,16 +56,7 @@ def ensure_base_image(engine: Engine, name: str, console: Console) -> None:
         )
         bootstrap(engine, name, suite, console)
     else:
-        console.progress(f"Base image {name}: pulled from the registry")
-
-
-def bootstrap_suite(name: str) -> str | None:
-    """The release that the image ``name`` can be bootstrapped from, or None when it can't."""
-    reference = parse_reference(name)
-    match = re.fullmatch(r"([a-z]+)-slim", reference.tag)
-    if reference.domain != "docker.io" or reference.path != "library/debian" or match is None:
-        return None
-    return match[1] if match[1] in HAPROXY else None
+        console.progress(f"Base image {name}: pulled from the registry{_of(digest)}")
 
 
 def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
@@ -88,6 +81,10 @@ def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
             raise UserError(
                 f"base image {name}: packing it failed (tar: {tar.returncode})", hint="is the disk full?"
             )
+
+
+def _of(digest: str | None) -> str:
+    return "" if digest is None else f" ({digest})"
 
 
 def _debootstrap(root: Path, suite: str, console: Console) -> None:
@@ -187,7 +184,7 @@ def _unknown(name: str, error: PullError) -> UserError:
             what = f"--base-image: the engine has no image '{name}', and no registry answers: {error}"
             return bad_input(what, made)
         case PullFailure.REFUSED:
-            hint = f"does it take `docker login {parse_reference(name).domain}`? Or {made}"
+            hint = f"does it take `docker login {parse_pinned(name)[0].domain}`? Or {made}"
             return bad_input(f"--base-image: the engine has no image '{name}', and {error.why}", hint)
         case _:
             hint = f"try again; or {made}"
