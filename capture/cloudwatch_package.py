@@ -17,6 +17,7 @@ import requests
 
 from capture.console import Console
 from capture.errors import CaptureError, bad_input
+from capture.private_folder import make_private
 from capture.signature import signature_fault
 
 # AmazonCloudWatch/latest/monitoring/verify-CloudWatch-Agent-Package-Signature.html
@@ -135,7 +136,7 @@ def _cache(environment: Mapping[str, str]) -> Path:
 def _fetched(url: str, digest: str, cache: Path) -> Path:
     """The package from ``url``, or as it was fetched before where that is still the same, or nobody answers."""
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        make_private(cache, "the cache of the CloudWatch Agent's package")
         known = _known(cache, url, digest)
         if digest and known is not None:
             return known[0]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from capture.engine import Engine, connect
 from capture.errors import ExitCode, UserError
+from capture.private_folder import make_private
 from capture.versions import ENGINE_FILES, ENGINE_PACKAGES
 
 _START_S = 60
@@ -65,7 +66,7 @@ class Daemon:
         Raises:
             UserError: it ended, or did not answer within 60 s.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder, "the local engine's folder")
         if self.pid() is None:
             self._pid_file.unlink(missing_ok=True)
         command = [
