@@ -63,7 +63,7 @@ requirements: $(PINS)/.installed
 
 $(PINS)/.installed: requirements-pins.txt
 	$(PYTHON) -m venv --clear $(PINS)
-	$(PINS)/bin/pip install --quiet --disable-pip-version-check --requirement requirements-pins.txt
+	$(PINS)/bin/pip install --quiet --require-hashes --disable-pip-version-check --requirement requirements-pins.txt
 	@touch $@
 
 clean:
@@ -77,11 +77,11 @@ $(RUNNABLE): requirements.txt
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 	    echo "error: no virtual environment; hint: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing what the commands need into $(VENV)" >&2
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/pip install --quiet --require-hashes --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
 # requirements-dev.txt has all of requirements.txt.
 $(INSTALLED): $(RUNNABLE) requirements-dev.txt requirements-e2e.txt
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
-	$(BIN)/pip install --quiet --no-deps --requirement requirements-e2e.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes --no-deps --requirement requirements-e2e.txt
 	@touch $@

