@@ -242,11 +242,14 @@ def test_who_is_refused_an_image_that_cannot_be_made_here_is_told_to_log_in(
 
 @contextmanager
 def falling_silent(at: str) -> Iterator[str]:
-    """A registry that stops in the middle of what it answers for its one image's ``manifest`` or ``layer``; the image's name."""
+    """A registry that stops in the middle of what it answers for its one image's ``manifest`` or ``layer``; the image's name.
+
+    It gives this image whatever digest it is asked for. Anything else as ``at``: it never stops.
+    """
     config, layers = tiny_image(secrets.token_bytes(500_000))
     manifest = manifest_of(config, layers)
     answers = {digest_of(config): config, digest_of(layers[0]): layers[0], "trixie-slim": manifest}
-    stuck = {"manifest": manifest, "layer": layers[0]}[at]
+    stuck = {"manifest": manifest, "layer": layers[0]}.get(at)
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -303,3 +306,15 @@ def test_a_pull_from_a_registry_that_falls_silent_is_given_up_and_leaves_nothing
             docker_engine.pull(name)
     assert docker_engine.image_id(name) is None
     assert caught.value.failure is failure
+
+
+def test_a_registry_that_gives_another_image_than_the_digest_is_not_believed(
+    docker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_unless_reachable(docker_engine)
+    with falling_silent("nowhere") as name:
+        monkeypatch.setattr(pinned_image, "DIGESTS", {name: f"sha256:{'1' * 64}"})
+        with pytest.raises(PullError, match="verification failed") as caught:
+            pinned_image.pull_pinned(docker_engine, name)
+    assert caught.value.failure is PullFailure.FAULTY
+    assert docker_engine.image_id(name) is None
