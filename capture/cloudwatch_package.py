@@ -17,6 +17,8 @@ import requests
 
 from capture.console import Console
 from capture.errors import CaptureError, bad_input
+from capture.private_folder import make_private
+from capture.signature import signature_fault
 
 # AmazonCloudWatch/latest/monitoring/verify-CloudWatch-Agent-Package-Signature.html
 _HOST = "https://amazoncloudwatch-agent.s3.amazonaws.com"
@@ -134,7 +136,7 @@ def _cache(environment: Mapping[str, str]) -> Path:
 def _fetched(url: str, digest: str, cache: Path) -> Path:
     """The package from ``url``, or as it was fetched before where that is still the same, or nobody answers."""
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        make_private(cache, "the cache of the CloudWatch Agent's package")
         known = _known(cache, url, digest)
         if digest and known is not None:
             return known[0]
@@ -212,11 +214,9 @@ def _verify(url: str, package: Path, folder: Path) -> None:
     home.mkdir(mode=0o700)
     gpg = ("gpg", "--homedir", str(home), "--batch", "--no-tty", "--no-autostart", "--status-fd", "1")
     _gpg((*gpg, "--import", str(key)))
-    told = _gpg((*gpg, "--verify", str(signature), str(package)))
-    # The last word of VALIDSIG is the primary key's fingerprint (GnuPG, doc/DETAILS).
-    valid = [line.split() for line in told.splitlines() if line.startswith("[GNUPG:] VALIDSIG ")]
-    if not valid or valid[0][-1] != FINGERPRINT:
-        raise PackageError("its signature is not Amazon's")
+    fault = signature_fault(_gpg((*gpg, "--verify", str(signature), str(package))), FINGERPRINT)
+    if fault is not None:
+        raise PackageError(f"it is not signed by Amazon: {fault}")
 
 
 def _gpg(command: tuple[str, ...]) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from capture.engine import Engine, connect
 from capture.errors import ExitCode, UserError
-from capture.versions import ENGINE_PACKAGES
+from capture.private_folder import make_private
+from capture.versions import ENGINE_FILES, ENGINE_PACKAGES
 
 _START_S = 60
 _STOP_S = 30
@@ -65,7 +66,7 @@ class Daemon:
         Raises:
             UserError: it ended, or did not answer within 60 s.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder, "the local engine's folder")
         if self.pid() is None:
             self._pid_file.unlink(missing_ok=True)
         command = [
@@ -129,9 +130,10 @@ class Daemon:
 
 def missing_packages() -> list[str]:
     """Debian packages that a local engine still needs here."""
-    return [
+    programs = [
         package for program, package in ENGINE_PACKAGES.items() if shutil.which(program, path=_path()) is None
     ]
+    return programs + [package for file, package in ENGINE_FILES.items() if not Path(file).exists()]
 
 
 def check_allowed() -> None:

@@ -15,12 +15,19 @@ from capture.console import Console
 from capture.elasticsearch_modules import read_modules, write_modules
 from capture.engine import BuildError, Engine
 from capture.errors import ExitCode, UserError
+from capture.pinned_image import base_arguments, base_labels, pull_pinned
 from capture.pull_error import PullError
 from capture.versions import BASE_IMAGE, ELASTICSEARCH, ELASTICSEARCH_PARTS
 from capture.workspace import REPOSITORY
 
 BUILT_IMAGE = "cluster-traffic-capture-elasticsearch"
 """Name of an image that was built here; its tag is the version and a digest of what it was built from."""
+
+CHECKSUMS = Path("checksums") / "checksums.sha256"
+"""File of the build context: the SHA-256 of each file from the package archive."""
+
+# Maven Resolver's words about a file that has another SHA-256 than that, or none there.
+_REFUSED = ("trusted checksum mismatch", "trusted checksum(s) [SHA-256] for artifact")
 
 _SOURCE = REPOSITORY / "docker_config_elasticsearch"
 
@@ -42,12 +49,13 @@ def ensure_elasticsearch_image(engine: Engine, console: Console) -> str:
                 return name
         console.detail(f"Elasticsearch image {published}: asking the registry")
         try:
-            engine.pull(published)
+            digest = pull_pinned(engine, published)
         except PullError as error:
             why = error.why
             console.detail(f"  {error}")
         else:
-            console.progress(f"Elasticsearch image: {published}, pulled from the registry")
+            of = "" if digest is None else f" ({digest})"
+            console.progress(f"Elasticsearch image: {published}, pulled from the registry{of}")
             return published
         console.progress(
             f"Elasticsearch image: {why}, so {built} is built from the genuine distribution (about 60 s, once)"
@@ -78,17 +86,32 @@ def digest_of(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def _build(engine: Engine, context: Path, tag: str, console: Console) -> None:
-    output = BuildOutput(console)
-    arguments = {
-        "BASE_IMAGE": BASE_IMAGE,
+def build_arguments(engine: Engine) -> dict[str, str]:
+    """Arguments of the image's build; ``engine`` has the base image."""
+    return base_arguments(engine, BASE_IMAGE) | {
         "JAVA_PACKAGE": ELASTICSEARCH["java_package"],
         "VERSION": ELASTICSEARCH["version"],
         "BUILD_HASH": ELASTICSEARCH["build_hash"],
     }
+
+
+def _build(engine: Engine, context: Path, tag: str, console: Console) -> None:
+    output = BuildOutput(console)
+    arguments = build_arguments(engine)
     try:
-        engine.build(context, tag=tag, arguments=arguments, on_line=output.take)
+        labels = base_labels(engine, BASE_IMAGE)
+        engine.build(context, tag=tag, arguments=arguments, labels=labels, on_line=output.take)
     except BuildError as error:
+        refused = [line for line in output.lines if any(words in line for words in _REFUSED)]
+        if refused:
+            raise UserError(
+                "what the package archive gives is not what this project knows, and was not used: "
+                + refused[0].removeprefix("[ERROR]").strip(),
+                hint="try again from another network, and find out who changed the file; after a change of a version or a module: "
+                "python -m capture.pins maven (docs/downloads.md)",
+                exit_code=ExitCode.BUILD_FAILED,
+                detail=output.last(),
+            ) from error
         raise UserError(
             f"the build of image {tag} failed: {error}",
             hint="it needs Debian's package archive and Maven Central: do `apt-get update` and `mvn` work on this machine? "

@@ -22,10 +22,13 @@ from capture.engine_address import default_host, gateway_of, is_local, probe, pu
 from capture.errors import CaptureError, ExitCode, UserError
 from capture.inventory import ContainerSummary, list_containers
 from capture.pull_error import PullError, failure_of
-from capture.reference import parse_reference
+from capture.reference import parse_pinned, parse_reference
 
 LABEL = "cluster-traffic-capture"
 """Label on everything that is created; its value says what for."""
+
+BOOTSTRAPPED = "bootstrapped-"
+"""How the label's value begins on a base image that was made here; the release follows."""
 
 GROUP_LABEL = f"{LABEL}.group"
 """Label on what was made together; its value is the caller's."""
@@ -78,6 +81,32 @@ class Engine:
             except docker.errors.ImageNotFound:
                 return None
 
+    def image_digest(self, name: str) -> str | None:
+        """The digest that a registry gave for the image ``name``, which must be there; None when it was made on this engine."""
+        path = parse_pinned(name)[0].untagged
+        with _translated(f"looking for image {name}"):
+            image = self._client.images.get(name)
+        # containerd's store gives what was imported a digest too.
+        if image.labels.get(LABEL, "").startswith(BOOTSTRAPPED):
+            return None
+        found = [str(each) for each in image.attrs.get("RepoDigests") or ()]
+        return next((each.partition("@")[2] for each in found if each.partition("@")[0] == path), None)
+
+    def registry_digest(self, name: str) -> str:
+        """The digest that the registry has for ``name`` now; nothing is pulled.
+
+        Raises:
+            UserError: it can't be asked, or has no such image.
+        """
+        with _translated(f"asking the registry for {name}"):
+            return str(self._client.images.get_registry_data(name).id)
+
+    def tag(self, name: str, new: str) -> None:
+        """Give the image ``name`` the name ``new`` too."""
+        reference = parse_reference(new)
+        with _translated(f"naming image {name}"):
+            self._client.images.get(name).tag(reference.untagged, reference.tag)
+
     def image_labels(self, name: str) -> dict[str, str]:
         """The labels of the image ``name``, which must be there."""
         with _translated(f"looking for image {name}"):
@@ -100,17 +129,17 @@ class Engine:
             return [container["Command"] for container in self._client.api.containers()]
 
     def pull(self, name: str) -> None:
-        """Pull ``name``. Gives up when the registry is silent for 30 s.
+        """Pull ``name``, which may have a digest: then that and nothing else. Gives up when the registry is silent for 30 s.
 
         Raises:
             PullError: it can't be pulled; its ``failure`` says whether a registry answered.
         """
-        reference = parse_reference(name)
+        reference, digest = parse_pinned(name)
         begun = False
         with _translated(f"pulling image {name}"), closing(_PullClient(self.host, **_tls())) as client:
             try:
                 for event in client.pull(
-                    f"{reference.domain}/{reference.path}", reference.tag, stream=True, decode=True
+                    f"{reference.domain}/{reference.path}", digest or reference.tag, stream=True, decode=True
                 ):
                     if "error" in event:
                         raise _pull_error(str(event["error"]), begun=begun)
@@ -135,9 +164,16 @@ class Engine:
             raise CaptureError(f"the engine did not import {name}: {answer}")
 
     def build(
-        self, directory: Path, *, tag: str, arguments: Mapping[str, str], on_line: Callable[[str], None]
+        self,
+        directory: Path,
+        *,
+        tag: str,
+        arguments: Mapping[str, str],
+        on_line: Callable[[str], None],
+        labels: Mapping[str, str] | None = None,
+        stage: str | None = None,
     ) -> str:
-        """Build the image ``tag`` from ``directory``, and return its id.
+        """Build the image ``tag`` from ``directory``, up to ``stage`` (the last), and return its id.
 
         The host's CA bundle goes along (`capture.build_context`), and the proxies of Docker's configuration file.
 
@@ -152,7 +188,8 @@ class Engine:
                 custom_context=True,
                 tag=tag,
                 buildargs=dict(arguments),
-                labels={LABEL: "image"},
+                labels={**(labels or {}), LABEL: "image"},
+                target=stage,
                 rm=True,
                 forcerm=True,
                 decode=True,
@@ -336,14 +373,18 @@ def _hint(explanation: str) -> str:
 
 def _follow_build(events: Iterator[Any], on_line: Callable[[str], None]) -> str:
     image: str | None = None
+    error: str | None = None
+    # To its end also after an error, which is what closes the connection.
     for event in events:
         for line in _COLOUR.sub("", event.get("stream") or event.get("status") or "").splitlines():
             if line.strip():
                 on_line(line.rstrip())
         if "error" in event:
-            on_line(str(event["error"]))
-            raise BuildError(str(event["error"]))
+            error = str(event["error"])
+            on_line(error)
         image = event.get("aux", {}).get("ID", image)
+    if error is not None:
+        raise BuildError(error)
     if image is None:
         raise BuildError("the engine named no image at the end of the build")
     return image

@@ -1,6 +1,7 @@
 """Builds the images of both proxies: what ``build_docker_images.py`` does, for Python callers too."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from capture.cloudwatch_package import cloudwatch_package
 from capture.console import SILENT, Console
 from capture.engine import BuildError, Engine, connect
 from capture.errors import ExitCode, UserError
+from capture.pinned_image import base_arguments, base_labels
 from capture.settings import BuildSettings
 from capture.workspace import (
     WITH_MIRROR,
@@ -88,27 +90,33 @@ class _Builds:
         self._settings = settings
         self._console = console
         self._output = BuildOutput(console)
+        self._arguments = base_arguments(engine, settings.base_image)
+        self._labels = base_labels(engine, settings.base_image)
 
     def run(self) -> BuiltImages:
         settings = self._settings
         self._console.result("Building HAProxy Docker image for Primary Cluster...")
-        base = self._build("base", SHARED_IMAGE, settings.base_image)
-        primary = self._build("primary", settings.primary_image, base)
+        base = self._build("base", SHARED_IMAGE, self._arguments)
+        primary = self._build("primary", settings.primary_image, self._arguments | {"BASE_IMAGE": base})
         self._console.result(f"Primary HAProxy image available locally w/ tag: {settings.primary_image}")
         shadow = None
         if settings.shadow_image is not None:
             self._console.result("Building HAProxy Docker image for Shadow Cluster...")
-            shadow = self._build("shadow", settings.shadow_image, base)
+            shadow = self._build("shadow", settings.shadow_image, {"BASE_IMAGE": base})
             self._console.result(f"Shadow HAProxy image available locally w/ tag: {settings.shadow_image}")
         (self._staging / BUILD_LOG).write_text("\n".join(self._output.lines) + "\n")
         return BuiltImages(settings.workspace, primary, shadow)
 
-    def _build(self, folder: str, tag: str, base: str) -> str:
+    def _build(self, folder: str, tag: str, arguments: Mapping[str, str]) -> str:
         directory = self._staging / f"docker_config_{folder}"
         start = len(self._output.lines)
         try:
             return self._engine.build(
-                directory, tag=tag, arguments={"BASE_IMAGE": base}, on_line=self._output.take
+                directory,
+                tag=tag,
+                arguments=arguments,
+                labels=self._labels,
+                on_line=self._output.take,
             )
         except BuildError as error:
             (self._staging / BUILD_LOG).write_text("\n".join(self._output.lines) + "\n")

@@ -18,6 +18,7 @@ from capture.daemon import Daemon, check_allowed, install
 from capture.engine import connect
 from capture.engine_address import default_host
 from capture.errors import ExitCode, UserError
+from capture.private_folder import check_private, make_private
 from capture.subcommand import run_subcommand, terminating
 
 ENDS_WITH_COMMAND = "CAPTURE_ENGINE_ENDS"
@@ -44,7 +45,7 @@ class LocalEngine:
         Raises:
             UserError: (exit code 3) it can't be installed or started.
         """
-        self.daemon.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.daemon.folder, "the local engine's folder")
         with self._users.open("a") as users:
             try:
                 with _locked(self._order):
@@ -65,7 +66,7 @@ class LocalEngine:
 
     def keep(self) -> None:
         """Start it and let it run until `stop`."""
-        self.daemon.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.daemon.folder, "the local engine's folder")
         with _locked(self._order):
             self._start()
             self._kept.touch()
@@ -74,6 +75,7 @@ class LocalEngine:
         """Stop it: now (True), or when the last that uses it leaves (False)."""
         if not self.daemon.folder.exists():
             return True
+        check_private(self.daemon.folder, "the local engine's folder")
         with _locked(self._order):
             self._kept.unlink(missing_ok=True)
             return self._stop_if_unused()

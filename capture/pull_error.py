@@ -41,7 +41,8 @@ _WORDS = (
          "toomanyrequests", "too many requests"),
     ),
     (PullFailure.ABSENT, ("manifest unknown", "name unknown", "no matching manifest", "no match for platform", "not found")),
-    (PullFailure.FAULTY, ("unexpected http status", "unexpected status", "error parsing http", "error unmarshalling")),
+    (PullFailure.FAULTY, ("unexpected http status", "unexpected status", "error parsing http", "error unmarshalling",
+                          "manifest verification failed")),
 )  # fmt: skip
 # The registry, or the service that it sends clients to for a token, was not reached: whatever else is said.
 _NO_CONNECTION = ("dial tcp", "no such host", "timeout exceeded", "i/o timeout", "tls handshake timeout")

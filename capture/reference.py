@@ -9,6 +9,7 @@ _PATH_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _NAME_LENGTH = 255
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
 
 
 class InvalidReferenceError(ValueError):
@@ -26,10 +27,14 @@ class Reference:
     @property
     def familiar(self) -> str:
         """The short spelling: without the default registry."""
-        path = self.path
+        return f"{self.untagged}:{self.tag}"
+
+    @property
+    def untagged(self) -> str:
+        """The short spelling without the tag."""
         if self.domain != "docker.io":
-            return f"{self.domain}/{path}:{self.tag}"
-        return f"{path.removeprefix('library/')}:{self.tag}"
+            return f"{self.domain}/{self.path}"
+        return self.path.removeprefix("library/")
 
 
 def parse_reference(text: str) -> Reference:
@@ -63,6 +68,18 @@ def parse_reference(text: str) -> Reference:
     if len(f"{domain}/{path}") > _NAME_LENGTH:
         raise InvalidReferenceError(f"a name has at most {_NAME_LENGTH} characters, its registry included")
     return Reference(str(domain), path, tag)
+
+
+def parse_pinned(text: str) -> tuple[Reference, str]:
+    """Read ``[DOMAIN/]PATH[:TAG][@sha256:HEX]``: what is pulled or built on, and its digest (empty: any).
+
+    Raises:
+        InvalidReferenceError: ``text`` is no such name.
+    """
+    name, at, digest = text.partition("@")
+    if at and not _DIGEST.fullmatch(digest):
+        raise InvalidReferenceError("a digest is sha256: and 64 hexadecimal digits in lower case")
+    return parse_reference(name), digest
 
 
 def _split_domain(name: str) -> tuple[str | None, str]:

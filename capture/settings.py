@@ -7,7 +7,7 @@ from pathlib import Path
 
 from capture.cloudwatch_package import check_cloudwatch_agent
 from capture.errors import bad_input
-from capture.reference import InvalidReferenceError, parse_reference
+from capture.reference import InvalidReferenceError, parse_pinned, parse_reference
 from capture.versions import BASE_IMAGE
 from haproxy_config.nodes import Node
 from haproxy_config.settings import MIRROR_AGENTS, ProxySettings, SettingsError
@@ -40,7 +40,7 @@ class BuildSettings:
     workspace: Path = WORKSPACE
     """Where the rendered files and the build contexts go."""
     base_image: str = BASE_IMAGE
-    """The Debian image that both are built on."""
+    """The Debian image that both are built on; ``NAME[:TAG]@sha256:HEX`` is this one image and no other."""
     mirror_agent: str = "built-in"
     """``built-in``, or ``spoa-mirror``: HAProxy's own mirror agent, from ``spoa_mirror_binary``."""
     capture_responses: str = "needed"
@@ -118,7 +118,7 @@ def _check_images(settings: BuildSettings) -> None:
         if name is None:
             continue
         try:
-            references[option] = parse_reference(name)
+            references[option] = parse_pinned(name)[0] if option == "--base-image" else parse_reference(name)
         except InvalidReferenceError as error:
             raise bad_input(f"{option}: '{name}' is not a valid image name", str(error)) from error
     for index, one in enumerate(references):

@@ -10,7 +10,8 @@ from capture.build_output import BuildOutput
 from capture.console import SILENT, Console
 from capture.engine import BuildError, Engine, connect
 from capture.errors import ExitCode, UserError, bad_input
-from capture.reference import InvalidReferenceError, parse_reference
+from capture.pinned_image import base_arguments, base_labels
+from capture.reference import InvalidReferenceError, parse_pinned, parse_reference
 from capture.versions import TRAFFIC_GEN_BASE_IMAGE
 from capture.workspace import REPOSITORY
 
@@ -27,7 +28,7 @@ def check_traffic_gen_image(name: str, others: Iterable[str] = ()) -> None:
         reference = parse_reference(name)
     except InvalidReferenceError as error:
         raise bad_input(f"--traffic-gen-image: '{name}' is not a valid image name", str(error)) from error
-    if reference in [parse_reference(each) for each in (*others, TRAFFIC_GEN_BASE_IMAGE)]:
+    if reference in [parse_pinned(each)[0] for each in (*others, TRAFFIC_GEN_BASE_IMAGE)]:
         raise bad_input(
             f"--traffic-gen-image: '{name}' is another image of this build", "give it a name of its own"
         )
@@ -55,7 +56,11 @@ def _build(engine: Engine, context: Path, tag: str, console: Console) -> str:
     output = BuildOutput(console)
     try:
         return engine.build(
-            context, tag=tag, arguments={"BASE_IMAGE": TRAFFIC_GEN_BASE_IMAGE}, on_line=output.take
+            context,
+            tag=tag,
+            arguments=base_arguments(engine, TRAFFIC_GEN_BASE_IMAGE),
+            labels=base_labels(engine, TRAFFIC_GEN_BASE_IMAGE),
+            on_line=output.take,
         )
     except BuildError as error:
         raise UserError(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from capture.errors import UserError, bad_input
+from capture.private_folder import check_parent, check_private
 from capture.settings import BuildSettings
 from haproxy_config.render import render_files
 from haproxy_config.settings import ProxySettings
@@ -42,7 +43,7 @@ def staged_workspace(workspace: Path) -> Iterator[Path]:
             "Made by build_docker_images.py of Cluster Traffic Capture, and replaced by its next run.\n"
         )
         yield staging
-        workspace.parent.mkdir(parents=True, exist_ok=True)
+        _make_parents(workspace)
         _swap(staging, workspace)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -52,7 +53,7 @@ def keep_failed(staging: Path, workspace: Path) -> Path:
     """Keep what a failed build was made from, beside ``workspace``; returns where."""
     failed = Path(f"{os.path.abspath(workspace)}.failed")
     _check_ours(failed)
-    failed.parent.mkdir(parents=True, exist_ok=True)
+    _make_parents(failed)
     _swap(staging, failed)
     return failed
 
@@ -92,8 +93,10 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check_ours(folder: Path) -> None:
+    """Ours to replace: nobody else may have made it, and put into it what we would take for ours."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise bad_input(f"--workspace: '{folder}' is not a folder", "name a folder that may be created")
+    check_private(folder, "--workspace:")
     try:
         if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
             raise bad_input(
@@ -109,12 +112,20 @@ def _make_staging(workspace: Path) -> Path:
     parent = workspace.parent
     while not parent.exists():
         parent = parent.parent
+    check_parent(parent, f"--workspace: '{workspace}'")
     try:
-        staging = Path(tempfile.mkdtemp(prefix=f".{workspace.name}.", dir=parent))
+        # For us alone (0700): the configuration is in it, and what the proxies have to keep to themselves.
+        return Path(tempfile.mkdtemp(prefix=f".{workspace.name}.", dir=parent))
     except OSError as error:
         raise _unwritable(workspace, error) from error
-    staging.chmod(0o755)
-    return staging
+
+
+def _make_parents(workspace: Path) -> None:
+    missing = [parent for parent in workspace.parents if not parent.exists()]
+    for parent in reversed(missing):
+        # Another user who was quicker would own what is put there.
+        parent.mkdir(mode=0o755, exist_ok=True)
+        check_private(parent, "--workspace:")
 
 
 def _swap(staging: Path, workspace: Path) -> None:

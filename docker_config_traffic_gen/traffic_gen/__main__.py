@@ -14,7 +14,7 @@ from traffic_gen.official import UnreachableError, fetch
 from traffic_gen.outcome import summary
 from traffic_gen.processes import adopt_orphans, end_descendants
 from traffic_gen.settings import Settings, read_settings
-from traffic_gen.target import Target, ask
+from traffic_gen.target import ask
 
 _BUILT_IN = Path(__file__).resolve().parent.parent / "workloads"
 
@@ -32,7 +32,7 @@ def _run(settings: Settings, home: Path) -> int:
     target, *_ = aside(lambda: [ask(host) for host in settings.target_hosts])
     print(f"Target: {target} at {', '.join(settings.target_hosts)}", flush=True)
     directory = home / "workloads"
-    official = _fetch_official(settings, target, directory)
+    official = _fetch_official(settings, directory)
     outcomes = []
     for workload in settings.workloads:
         print(f"Running opensearch-benchmark w/ '{workload}' workload...", flush=True)
@@ -47,29 +47,27 @@ def _run(settings: Settings, home: Path) -> int:
     return 0 if well else FAILED
 
 
-def _fetch_official(settings: Settings, target: Target, directory: Path) -> bool:
+def _fetch_official(settings: Settings, directory: Path) -> bool:
     """Whether the workloads are the official ones; says so in one line, and makes ``directory`` anew."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     if settings.workload_source == "built-in":
         print("Workloads: the built-in ones", flush=True)
         return False
+    commit = settings.official_commit
     try:
-        branch = aside(lambda: fetch(settings.official_url, target, settings.workloads, directory))
-    except UnreachableError as error:
-        if settings.workload_source == "official":
-            raise TrafficError(
-                f"the official workloads can't be fetched: {error}",
-                hint="WORKLOAD_SOURCE=built-in needs nothing but the cluster; behind a proxy that signs anew mount its CA bundle "
-                "and name it in SSL_CERT_FILE",
-            ) from error
-        print(
-            f"Workloads: the built-in ones, because the official ones can't be fetched ({error})", flush=True
+        aside(
+            lambda: fetch(
+                settings.official_url, commit, settings.official_sha256, settings.workloads, directory
+            )
         )
-        shutil.rmtree(directory)
-        directory.mkdir()
-        return False
-    print(f"Workloads: the official ones of branch {branch}, in test mode", flush=True)
+    except UnreachableError as error:
+        raise TrafficError(
+            f"the official workloads can't be fetched: {error}",
+            hint="WORKLOAD_SOURCE=built-in needs nothing but the cluster; behind a proxy that signs anew mount its CA bundle "
+            "and name it in SSL_CERT_FILE",
+        ) from error
+    print(f"Workloads: the official ones of commit {commit}, in test mode", flush=True)
     return True
 
 

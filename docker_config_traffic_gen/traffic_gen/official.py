@@ -1,6 +1,10 @@
-"""The official workloads: fetched as an archive, when both it and the documents that it points to can be reached."""
+"""The official workloads: fetched as an archive of one commit, when both it and the documents that it points to can be reached.
+
+They hold Python that OpenSearch Benchmark runs, so that which ones they are is the user's word, not that of a branch's last writer.
+"""
 
 import contextlib
+import hashlib
 import http.client
 import io
 import json
@@ -10,8 +14,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-
-from traffic_gen.target import Target
 
 _CONNECT_S = 5
 _MOST_BYTES = 200 << 20
@@ -23,30 +25,21 @@ class UnreachableError(Exception):
     """They can't be fetched; ``str()`` says why, on one line."""
 
 
-def branches(target: Target) -> tuple[str, ...]:
-    """Where to look for workloads that fit ``target``, best first: they are kept in a branch for each major version."""
-    if target.distribution == "opensearch":
-        return (str(target.major), "main")
-    # OpenSearch 1 began as Elasticsearch 7.10, and its workloads run on it.
-    return (str(target.major), "1", "main")
-
-
-def fetch(url: str, target: Target, workloads: Sequence[str], directory: Path) -> str:
-    """Unpack the ``workloads`` that fit ``target`` into ``directory``; returns the branch that they are of.
+def fetch(url: str, commit: str, sha256: str, workloads: Sequence[str], directory: Path) -> None:
+    """Unpack the ``workloads`` of ``commit`` into ``directory``; ``sha256``: what the archive must have, empty: anything.
 
     Raises:
-        UnreachableError: something of it can't be fetched.
+        UnreachableError: something of it can't be fetched, or is not what it should be.
     """
-    for branch in branches(target):
-        archive = _get(f"{url}/archive/refs/heads/{branch}.tar.gz")
-        if archive is not None:
-            break
-    else:
-        raise UnreachableError(f"{url} has none of the branches {', '.join(branches(target))}")
+    archive = _get(f"{url}/archive/{commit}.tar.gz")
+    if archive is None:
+        raise UnreachableError(f"{url} has no commit {commit}")
+    found = hashlib.sha256(archive).hexdigest()
+    if sha256 and found != sha256:
+        raise UnreachableError(f"the archive of commit {commit} has the SHA-256 {found}")
     unpack(archive, workloads, directory)
     for place in sorted({place for name in workloads for place in corpora_urls(directory / name)}):
         _probe(place)
-    return branch
 
 
 def unpack(archive: bytes, workloads: Sequence[str], directory: Path) -> None:

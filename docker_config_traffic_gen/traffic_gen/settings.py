@@ -11,7 +11,7 @@ from traffic_gen.errors import BAD_INPUT, TrafficError
 WORKLOADS = ("geonames", "http_logs", "nested", "nyc_taxis")
 """In the order in which they run."""
 
-SOURCES = ("auto", "official", "built-in")
+SOURCES = ("built-in", "official")
 OFFICIAL_URL = "https://github.com/opensearch-project/opensearch-benchmark-workloads"
 
 _HOST = re.compile(r"(?:https?://)?(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
@@ -27,10 +27,14 @@ class Settings:
     """HOST:PORT of the cluster, or of the proxy in front of it; several are used in turn."""
     workloads: tuple[str, ...] = WORKLOADS
     """Which of the four, in this order."""
-    workload_source: str = "auto"
-    """``official``: in test mode; ``built-in``: our own of the same names; ``auto``: the official ones where they can be fetched."""
+    workload_source: str = "built-in"
+    """``built-in``: our own; ``official``: OpenSearch Benchmark's of the same names, in test mode."""
     official_url: str = OFFICIAL_URL
     """Where the official workloads are fetched from: that repository at GitHub, or a copy that answers the same addresses."""
+    official_commit: str = ""
+    """Which commit of it, in full; there is no default: its Python is run here."""
+    official_sha256: str = ""
+    """The SHA-256 of the archive of that commit; empty: not checked."""
     clients: int = 2
     """How many requests are under way at once (built-in)."""
     target_throughput: float = 0
@@ -57,7 +61,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         for field in _READERS
         if environment.get(field.upper(), "").strip()
     }
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.workload_source == "official" and not settings.official_commit:
+        raise _bad(
+            "WORKLOAD_SOURCE=official needs OFFICIAL_COMMIT",
+            f"look at what it would run, and give its commit: git ls-remote {settings.official_url} 'refs/heads/*' names those for each "
+            "version of the cluster",
+        )
+    return settings
 
 
 def _check_names(environment: Mapping[str, str]) -> None:
@@ -114,6 +125,15 @@ def _url(name: str, text: str) -> str:
     return text.rstrip("/")
 
 
+def _hexadecimal(digits: int, what: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if not re.fullmatch(rf"[0-9A-Fa-f]{{{digits}}}", text):
+            raise _bad(f"{name}: '{text}' is no {what}", f"{digits} hexadecimal digits, no branch and no tag")
+        return text.lower()
+
+    return read
+
+
 def _whole(first: int, last: int) -> Callable[[str, str], int]:
     def read(name: str, text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not first <= int(text) <= last:
@@ -136,6 +156,8 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "workloads": _workloads,
     "workload_source": _source,
     "official_url": _url,
+    "official_commit": _hexadecimal(40, "commit"),
+    "official_sha256": _hexadecimal(64, "SHA-256"),
     "clients": _whole(1, 64),
     "target_throughput": _rate,
     "corpus_size": _whole(100, 10_000_000),

@@ -3,15 +3,23 @@
 Each is in a module of its own: one that lacks a jar or a permission still loads, and fails here.
 """
 
+import re
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from capture import elasticsearch_image
+from capture.base_image import ensure_base_image
 from capture.cluster import SNAPSHOTS
+from capture.console import Console
+from capture.elasticsearch_image import CHECKSUMS, write_elasticsearch_context
 from capture.elasticsearch_modules import read_modules
-from capture.versions import ELASTICSEARCH
+from capture.engine import Engine
+from capture.errors import ExitCode, UserError
+from capture.versions import BASE_IMAGE, ELASTICSEARCH
 from capture.workspace import REPOSITORY
 from tests.e2e.pair import Pair
 
@@ -240,3 +248,22 @@ def test_rank_eval(es: Elasticsearch, books: str) -> None:
     request = {"id": "hobbit", "request": {"query": {"match": {"title": "hobbit"}}}, "ratings": ratings}
     body = {"requests": [request], "metric": {"precision": {"k": 1}}}
     assert es.rank_eval(index=books, body=body)["metric_score"] == 1.0
+
+
+def test_a_file_that_is_not_the_known_one_ends_the_build(docker_engine: Engine, tmp_path: Path) -> None:
+    write_elasticsearch_context(context := tmp_path / "context")
+    checksums = context / CHECKSUMS
+    checksums.write_text(
+        re.sub(
+            r"^.{8}(.*/lang-painless-7\.10\.2\.jar)$",
+            r"00000000\1",
+            checksums.read_text(),
+            flags=re.MULTILINE,
+        )
+    )
+    ensure_base_image(docker_engine, BASE_IMAGE, Console())
+    tag = f"capture-test-{secrets.token_hex(4)}"
+    with pytest.raises(UserError, match=r"is not what this project knows.*lang-painless.*mismatch") as caught:
+        elasticsearch_image._build(docker_engine, context, tag, Console())
+    assert caught.value.exit_code == ExitCode.BUILD_FAILED
+    assert docker_engine.image_id(tag) is None

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from capture import base_image, elasticsearch_image
+from capture import base_image, elasticsearch_image, pinned_image
 from capture import engine as engine_module
 from capture.base_image import ensure_base_image
 from capture.console import Console
+from capture.debian_release import bootstrap_suite
 from capture.elasticsearch_image import BUILT_IMAGE, ensure_elasticsearch_image
 from capture.engine import Engine
 from capture.errors import ExitCode, UserError
@@ -107,7 +108,7 @@ def test_the_base_image_is_pulled(
     ensure_base_image(docker_engine, name, Console())
     assert capsys.readouterr().err.splitlines() == [
         f"Base image {name}: asking the registry",
-        f"Base image {name}: pulled from the registry",
+        f"Base image {name}: pulled from the registry ({docker_engine.registry_digest(name)})",
     ]
     assert docker_engine.image_id(name) is not None
     assert bootstrapped == []
@@ -129,20 +130,59 @@ def test_the_images_are_built_on_a_pulled_base_image(
         saved.seek(0)
         name = registry.push_saved("team/debian", "trixie-slim", saved)
     primary = f"capture-test-{session_id}-pulled"
-    removed += [name, primary]
+    digest = docker_engine.registry_digest(name)
+    pinned = f"{name}@{digest}"
+    removed += [pinned, primary]
     done = subprocess.run(
-        [sys.executable, "./build_docker_images.py", "--workspace", tmp_path / "workspace", "--base-image", name,
+        [sys.executable, "./build_docker_images.py", "--workspace", tmp_path / "workspace", "--base-image", pinned,
          "--primary-image", primary, "--primary-nodes", "es:9200"],
         cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stderr.splitlines() if not line.startswith("  ")] == [
-        f"Base image {name}: asking the registry",
-        f"Base image {name}: pulled from the registry",
+        f"Base image {pinned}: asking the registry",
+        f"Base image {pinned}: pulled from the registry ({digest})",
     ]
     # It is the same image: the steps on it were in the engine's cache.
-    assert docker_engine.image_id(name) == docker_engine.image_id(BASE_IMAGE)
-    assert docker_engine.image_id(primary) is not None
+    assert docker_engine.image_id(pinned) == docker_engine.image_id(BASE_IMAGE)
+    labels = docker_engine.image_labels(primary)
+    assert labels["org.opencontainers.image.base.name"] == name
+    assert labels["org.opencontainers.image.base.digest"] == digest
+
+
+def test_an_image_whose_digest_is_known_is_that_one_whatever_its_name_means_now(
+    docker_engine: Engine,
+    registry: Registry,
+    removed: list[str],
+    bootstrapped: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = tiny_image(secrets.token_bytes(1000))
+    name = registry.push("known/debian", "trixie-slim", *known)
+    digest = digest_of(manifest_of(*known))
+    assert docker_engine.registry_digest(name) == digest
+    # Somebody moves the name to another image.
+    registry.push_tiny("known/debian", "trixie-slim", secrets.token_bytes(1000))
+    assert docker_engine.registry_digest(name) != digest
+    monkeypatch.setattr(pinned_image, "DIGESTS", {name: digest})
+    removed.append(name)
+    ensure_base_image(docker_engine, name, Console())
+    assert docker_engine.image_id(name) == digest_of(known[0])
+    assert bootstrapped == []
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"pulled from the registry ({digest})")
+
+
+def test_a_digest_that_the_registry_does_not_have_is_no_image(
+    docker_engine: Engine, registry: Registry, bootstrapped: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_image, "bootstrap_suite", bootstrap_suite)
+    name = registry.push_tiny("other/debian", "trixie-slim", secrets.token_bytes(1000))
+    with pytest.raises(UserError, match="no image") as caught:
+        ensure_base_image(docker_engine, f"{name}@sha256:{'1' * 64}", Console())
+    assert caught.value.exit_code == ExitCode.BAD_INPUT
+    assert docker_engine.image_id(name) is None
+    assert bootstrapped == []
 
 
 def test_the_elasticsearch_image_is_pulled(
@@ -158,7 +198,8 @@ def test_the_elasticsearch_image_is_pulled(
     publish(monkeypatch, name)
     assert ensure_elasticsearch_image(docker_engine, Console()) == name
     assert built == []
-    assert capsys.readouterr().err == f"Elasticsearch image: {name}, pulled from the registry\n"
+    digest = docker_engine.registry_digest(name)
+    assert capsys.readouterr().err == f"Elasticsearch image: {name}, pulled from the registry ({digest})\n"
 
 
 @pytest.mark.parametrize(("which", "why"), [("registry", NO_SUCH_IMAGE), ("closed_registry", NO_CREDENTIALS)])
@@ -201,11 +242,14 @@ def test_who_is_refused_an_image_that_cannot_be_made_here_is_told_to_log_in(
 
 @contextmanager
 def falling_silent(at: str) -> Iterator[str]:
-    """A registry that stops in the middle of what it answers for its one image's ``manifest`` or ``layer``; the image's name."""
+    """A registry that stops in the middle of what it answers for its one image's ``manifest`` or ``layer``; the image's name.
+
+    It gives this image whatever digest it is asked for. Anything else as ``at``: it never stops.
+    """
     config, layers = tiny_image(secrets.token_bytes(500_000))
     manifest = manifest_of(config, layers)
     answers = {digest_of(config): config, digest_of(layers[0]): layers[0], "trixie-slim": manifest}
-    stuck = {"manifest": manifest, "layer": layers[0]}[at]
+    stuck = {"manifest": manifest, "layer": layers[0]}.get(at)
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -262,3 +306,15 @@ def test_a_pull_from_a_registry_that_falls_silent_is_given_up_and_leaves_nothing
             docker_engine.pull(name)
     assert docker_engine.image_id(name) is None
     assert caught.value.failure is failure
+
+
+def test_a_registry_that_gives_another_image_than_the_digest_is_not_believed(
+    docker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_unless_reachable(docker_engine)
+    with falling_silent("nowhere") as name:
+        monkeypatch.setattr(pinned_image, "DIGESTS", {name: f"sha256:{'1' * 64}"})
+        with pytest.raises(PullError, match="verification failed") as caught:
+            pinned_image.pull_pinned(docker_engine, name)
+    assert caught.value.failure is PullFailure.FAULTY
+    assert docker_engine.image_id(name) is None

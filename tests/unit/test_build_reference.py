@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture.reference import InvalidReferenceError, Reference, parse_reference
+from capture.reference import InvalidReferenceError, Reference, parse_pinned, parse_reference
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,21 @@ def test_valid_names(text: str, reference: Reference) -> None:
 def test_invalid_names(text: str) -> None:
     with pytest.raises(InvalidReferenceError):
         parse_reference(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"), [("a", ""), ("a:b", ""), ("h.example/a:b@sha256:" + "0f" * 32, "sha256:" + "0f" * 32)]
+)
+def test_what_is_pulled_may_have_a_digest(text: str, digest: str) -> None:
+    assert parse_pinned(text) == (parse_reference(text.partition("@")[0]), digest)
+
+
+@pytest.mark.parametrize(
+    "text", ["a@", "a@sha256:", "a@sha256:" + "F" * 64, "a@md5:" + "0" * 32, "a@sha256:" + "0" * 65, "A@sha256:" + "0" * 64]
+)  # fmt: skip
+def test_invalid_digests(text: str) -> None:
+    with pytest.raises(InvalidReferenceError):
+        parse_pinned(text)
 
 
 @given(st.text(alphabet="aB0.:/-_[]@ ", max_size=20))

@@ -226,7 +226,20 @@ def test_a_signature_that_is_not_amazons(
         amazon.files[broken] += b"x" if broken == "/agent.deb" else b""
         amazon.files[broken] = amazon.files[broken] if broken == "/agent.deb" else b"no"
     assert cloudwatch_package("official", "amd64", environment, CONSOLE) is None
-    assert "its signature is not Amazon's" in capsys.readouterr().err
+    assert "it is not signed by Amazon: " in capsys.readouterr().err
+
+
+def test_a_signature_of_amazons_key_that_was_revoked(
+    amazon: Site, environment: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [certificate] = (tmp_path / "g" / "openpgp-revocs.d").glob("*.rev")
+    armed = certificate.read_bytes().replace(b":-----BEGIN", b"-----BEGIN")
+    gpg = ("gpg", "--homedir", str(tmp_path / "g"), "--batch")
+    subprocess.run((*gpg, "--import"), input=armed, check=True, capture_output=True)
+    amazon.files["/key"] = subprocess.run((*gpg, "--export"), check=True, capture_output=True).stdout
+    assert cloudwatch_package("official", "amd64", environment, CONSOLE) is None
+    assert "it is not signed by Amazon: its signature is of a key that was revoked" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("cache/**/*.deb"))
 
 
 def test_amazons_fingerprint_is_the_published_one() -> None:

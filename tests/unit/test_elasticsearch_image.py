@@ -15,6 +15,7 @@ from capture.build_context import check_ca_stays_out
 from capture.console import Console
 from capture.elasticsearch_image import (
     BUILT_IMAGE,
+    CHECKSUMS,
     digest_of,
     ensure_elasticsearch_image,
     write_elasticsearch_context,
@@ -23,12 +24,13 @@ from capture.elasticsearch_modules import Module, read_modules, write_modules
 from capture.engine import BuildError, Engine
 from capture.errors import ExitCode, UserError
 from capture.pull_error import PullError, PullFailure
-from capture.versions import BASE_IMAGE, ELASTICSEARCH
+from capture.versions import BASE_IMAGE, ELASTICSEARCH, ELASTICSEARCH_PARTS
 from capture.workspace import REPOSITORY
 
 PUBLISHED = ELASTICSEARCH["published_image"]
 SOURCE = REPOSITORY / "docker_config_elasticsearch"
 PARTS = {"org.apache.maven.plugins:maven-dependency-plugin": "3.8.1", "g:data": "2019"}
+DIGEST = "sha256:" + "1" * 64
 NO_REGISTRY = PullError("no such host", PullFailure.UNREACHABLE)
 
 
@@ -40,7 +42,9 @@ class FakeEngine:
         present: set[str] | None = None,
         pulling: PullError | None = None,
         building: BuildError | None = None,
+        said: str = "E: Unable to locate package",
     ) -> None:
+        self.said = said
         self.present = {BASE_IMAGE} | (present or set())
         self.pulling = pulling
         self.building = building
@@ -50,18 +54,28 @@ class FakeEngine:
     def image_id(self, name: str) -> str | None:
         return "sha256:1" if name in self.present else None
 
+    def image_digest(self, name: str) -> str | None:
+        return DIGEST if name in self.pulled else None
+
     def pull(self, name: str) -> None:
         self.pulled.append(name)
         if self.pulling is not None:
             raise self.pulling
 
     def build(
-        self, directory: Path, *, tag: str, arguments: Mapping[str, str], on_line: Callable[[str], None]
+        self,
+        directory: Path,
+        *,
+        tag: str,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        on_line: Callable[[str], None],
     ) -> str:
+        assert labels == {"org.opencontainers.image.base.name": BASE_IMAGE}
         assert (directory / "Dockerfile").exists()
         assert arguments["VERSION"] == ELASTICSEARCH["version"]
         on_line("Step 1/1 : FROM debian")
-        on_line("E: Unable to locate package")
+        on_line(self.said)
         if self.building is not None:
             raise self.building
         self.built.append(tag)
@@ -83,7 +97,9 @@ def test_it_is_pulled_when_a_registry_answers(capsys: pytest.CaptureFixture[str]
     engine = FakeEngine()
     assert ensure(engine) == PUBLISHED
     assert engine.built == []
-    assert capsys.readouterr().err == f"Elasticsearch image: {PUBLISHED}, pulled from the registry\n"
+    assert (
+        capsys.readouterr().err == f"Elasticsearch image: {PUBLISHED}, pulled from the registry ({DIGEST})\n"
+    )
 
 
 def test_it_is_built_once_when_none_answers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +119,62 @@ def test_a_failed_build_shows_the_end_of_its_output() -> None:
         ensure(engine)
     assert error.value.exit_code == ExitCode.BUILD_FAILED
     assert error.value.detail.endswith("E: Unable to locate package")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[ERROR] \tArtifact g:a:jar:1 trusted checksum mismatch: summaryFile=00; calculated=ff",
+        "[ERROR] \tMissing from summaryFile trusted checksum(s) [SHA-256] for artifact g:a:jar:1",
+    ],
+)
+def test_a_file_that_is_not_the_known_one_is_told_with_what_to_do(said: str) -> None:
+    engine = FakeEngine(pulling=NO_REGISTRY, building=BuildError("exit code 1"), said=said)
+    with pytest.raises(UserError) as error:
+        ensure(engine)
+    assert str(error.value).startswith("what the package archive gives is not what this project knows")
+    assert "g:a:jar:1" in str(error.value)
+    assert "python -m capture.pins maven" in error.value.hint
+    assert error.value.exit_code == ExitCode.BUILD_FAILED
+
+
+def known_files() -> dict[str, str]:
+    """Path in the package archive -> SHA-256."""
+    lines = (SOURCE / CHECKSUMS).read_text().splitlines()
+    assert lines[0].startswith("#")
+    return {path: digest for digest, path in (line.split("  ") for line in lines[1:])}
+
+
+def test_the_checksum_of_each_file_that_is_asked_for_is_known() -> None:
+    known = known_files()
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in known.values())
+    assert list(known) == sorted(known)
+    version = ELASTICSEARCH["version"]
+    wanted = {
+        f"org.codelibs.elasticsearch.module:{module.name}": version
+        for module in read_modules(SOURCE / "modules.toml")
+    }
+    for name, number in {**wanted, **ELASTICSEARCH_PARTS}.items():
+        group, _, artifact = name.partition(":")
+        path = f"{group.replace('.', '/')}/{artifact}/{number}/{artifact}-{number}"
+        assert {f"{path}.jar", f"{path}.pom"} <= known.keys(), "python -m capture.pins maven"
+    zip_ = (
+        f"org/elasticsearch/distribution/integ-test-zip/elasticsearch/{version}/elasticsearch-{version}.zip"
+    )
+    assert zip_ in known
+
+
+def test_the_build_checks_them_unless_it_is_told_otherwise() -> None:
+    dockerfile = (SOURCE / "Dockerfile").read_text()
+    assert "ARG CHECKSUMS=verify\n" in dockerfile
+    assert '$(/tmp/bin/maven-checksums "${CHECKSUMS}")' in dockerfile
+    given = subprocess.run(
+        [SOURCE / "bin/maven-checksums", "verify"], check=True, capture_output=True, text=True
+    ).stdout
+    check = "-Daether.artifactResolver.postProcessor.trustedChecksums"
+    assert {f"{check}=true", f"{check}.checksumAlgorithms=SHA-256", f"{check}.failIfMissing=true"} <= set(
+        given.split()
+    )
 
 
 def test_the_tag_changes_with_what_is_built(tmp_path: Path) -> None:

@@ -242,9 +242,11 @@ def test_a_daemon_is_stopped_by_its_pid_file(tmp_path: Path) -> None:
     assert not (tmp_path / "dockerd.pid").exists()
 
 
-def test_only_what_is_missing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_missing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda program, path: None if program in ("dockerd", "ip") else path)
-    assert missing_packages() == ["docker.io", "iproute2"]
+    files = {__file__: "there", str(tmp_path / "away.gpg"): "debian-archive-keyring"}
+    monkeypatch.setattr(daemon, "ENGINE_FILES", files)
+    assert missing_packages() == ["docker.io", "iproute2", "debian-archive-keyring"]
 
 
 def test_without_root_it_says_how_to_get_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ REFUSED = (
 FAULTY = (
     "received unexpected HTTP status: 500 Internal Server Error",
     "error parsing HTTP 403 response body: invalid character '<' looking for beginning of value: \"<html>no</html>\"",
+    "manifest verification failed for digest sha256:1111",
     "error unmarshalling content: invalid character '<' looking for beginning of value",
 )
 UNREACHABLE = (

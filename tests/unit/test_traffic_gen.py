@@ -21,11 +21,11 @@ import pytest
 from traffic_gen.benchmark import command, parameters
 from traffic_gen.corpora.files import corpus_files, write_corpus
 from traffic_gen.errors import TrafficError
-from traffic_gen.official import UnreachableError, branches, corpora_urls, fetch, unpack
+from traffic_gen.official import UnreachableError, corpora_urls, fetch, unpack
 from traffic_gen.outcome import Outcome, judge, summary
 from traffic_gen.processes import descendants
 from traffic_gen.settings import WORKLOADS, Settings, read_settings
-from traffic_gen.target import Target, read_target
+from traffic_gen.target import read_target
 
 FOLDER = Path(__file__).parents[2] / "docker_config_traffic_gen"
 
@@ -223,17 +223,6 @@ def test_every_parameter_is_used_since_others_are_refused(workload: str) -> None
     assert [name for name in parameters(Settings()) if name not in text] == []
 
 
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        (Target("elasticsearch", "7.10.2"), ("7", "1", "main")),
-        (Target("opensearch", "2.19.1"), ("2", "main")),
-    ],
-)
-def test_the_official_workloads_are_those_for_the_version(target: Target, expected: tuple[str, ...]) -> None:
-    assert branches(target) == expected
-
-
 def test_what_a_cluster_says_it_is() -> None:
     assert str(read_target(b'{"version": {"number": "7.10.2"}}')) == "Elasticsearch 7.10.2"
     opensearch = b'{"version": {"distribution": "opensearch", "number": "2.19.1"}}'
@@ -302,38 +291,55 @@ def serving(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
-ELASTICSEARCH = Target("elasticsearch", "7.10.2")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PLACE = f"/archive/{COMMIT}.tar.gz"
 
 
-def test_official_workloads_are_those_of_the_first_branch_that_there_is(tmp_path: Path) -> None:
+def test_the_official_workloads_are_those_of_the_commit(tmp_path: Path) -> None:
     files: dict[str, bytes] = {}
     with serving(files) as (url, requests):
         workload = json.dumps({"base-url": f"{url}/corpora"})
-        files["/archive/refs/heads/1.tar.gz"] = archive({"w-1/nested/workload.json": workload})
-        assert fetch(url, ELASTICSEARCH, ["nested"], tmp_path) == "1"
+        files[PLACE] = archive({"w-1/nested/workload.json": workload})
+        fetch(url, COMMIT, "", ["nested"], tmp_path)
+        fetch(url, COMMIT, hashlib.sha256(files[PLACE]).hexdigest(), ["nested"], tmp_path)
     assert (tmp_path / "nested/workload.json").read_text() == workload
-    assert requests == [
-        "GET /archive/refs/heads/7.tar.gz",
-        "GET /archive/refs/heads/1.tar.gz",
-        "HEAD /corpora",
-    ]
+    assert requests == [f"GET {PLACE}", "HEAD /corpora"] * 2
+
+
+def test_another_archive_than_the_checksum_says_is_not_unpacked(tmp_path: Path) -> None:
+    files = {PLACE: archive({"w-1/nested/workload.json": "{}"})}
+    with serving(files) as (url, _), pytest.raises(UnreachableError, match=r"has the SHA-256 [0-9a-f]{64}"):
+        fetch(url, COMMIT, "0" * 64, ["nested"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workloads_whose_documents_are_out_of_reach_are_not_used(tmp_path: Path) -> None:
     workload = json.dumps({"base-url": "http://127.0.0.1:9/corpora"})
-    files = {"/archive/refs/heads/7.tar.gz": archive({"w-7/nested/workload.json": workload})}
+    files = {PLACE: archive({"w-7/nested/workload.json": workload})}
     with serving(files) as (url, _), pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9/corpora"):
-        fetch(url, ELASTICSEARCH, ["nested"], tmp_path)
+        fetch(url, COMMIT, "", ["nested"], tmp_path)
 
 
-def test_no_branch_that_fits(tmp_path: Path) -> None:
-    with serving({}) as (url, _), pytest.raises(UnreachableError, match="none of the branches 7, 1, main"):
-        fetch(url, ELASTICSEARCH, ["nested"], tmp_path)
+def test_no_such_commit(tmp_path: Path) -> None:
+    with serving({}) as (url, _), pytest.raises(UnreachableError, match=f"has no commit {COMMIT}"):
+        fetch(url, COMMIT, "", ["nested"], tmp_path)
 
 
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="refused"):
-        fetch("http://127.0.0.1:9", ELASTICSEARCH, ["nested"], tmp_path)
+        fetch("http://127.0.0.1:9", COMMIT, "", ["nested"], tmp_path)
+
+
+def test_the_official_workloads_are_used_when_they_are_asked_for_by_commit() -> None:
+    assert read_settings({}).workload_source == "built-in"
+    official = {"WORKLOAD_SOURCE": "official"}
+    with pytest.raises(TrafficError, match="needs OFFICIAL_COMMIT") as error:
+        read_settings(official)
+    assert "git ls-remote" in error.value.hint
+    assert read_settings(official | {"OFFICIAL_COMMIT": COMMIT.upper()}).official_commit == COMMIT
+    for other in ("main", COMMIT[:12], f"refs/heads/{COMMIT}"):
+        with pytest.raises(TrafficError, match="is no commit"):
+            read_settings(official | {"OFFICIAL_COMMIT": other})
 
 
 # The resolver's waiting is C code that goes on after a signal; so is that for a mutex which nobody gives back.
@@ -358,7 +364,13 @@ def test_a_name_that_is_being_resolved_holds_up_no_signal(
     unresolved: str, number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     with serving({"/": b'{"version": {"number": "7.10.2"}}'}) as (url, _):
-        settings = {"OFFICIAL_URL": url, "TARGET_HOSTS": url, unresolved: "http://name.invalid:80"}
+        settings = {
+            "WORKLOAD_SOURCE": "official",
+            "OFFICIAL_COMMIT": COMMIT,
+            "OFFICIAL_URL": url,
+            "TARGET_HOSTS": url,
+            unresolved: "http://name.invalid:80",
+        }
         with subprocess.Popen(
             [sys.executable, "-c", RESOLVING],
             env={"PYTHONPATH": str(FOLDER), "HOME": str(tmp_path), "PATH": os.environ["PATH"], **settings},
