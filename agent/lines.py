@@ -180,8 +180,7 @@ def _fill_from_line(
         held = _decoded(body)
         # Without the time of arrival the body had not come to its end.
         size = len(held) if t.arrived_us else len(held) + 1
-        # What the mirror has put its identifiers into is never the same.
-        put_request(t, _decoded(block) if proxy.mirrored else _block(block), held, size, proxy)
+        put_request(t, _block(block), held, size, proxy)
 
 
 def _decoded(field: bytes) -> bytes:

@@ -34,6 +34,7 @@ _FIELDS = (
     "opened_ns",
     "placed",
     "received_us",
+    "repeated",
     "request_body",
     "request_body_bytes",
     "request_headers",

@@ -30,6 +30,7 @@ class Transaction:
         "opened_ns",
         "placed",
         "received_us",
+        "repeated",
         "request_body",
         "request_body_bytes",
         "request_headers",
@@ -57,6 +58,8 @@ class Transaction:
         """HAProxy's unique-id of it."""
         self.capture_id: bytes = identifier
         """What the record is known by: of a mirrored request the primary's ``id`` (``X-Capture-Id``), else ``id``."""
+        self.repeated: bool = False
+        """A mirrored request with the same ``capture_id`` came before."""
         self.method: bytes = b""
         self.url: bytes = b""
         """The request target, byte for byte."""

@@ -296,25 +296,26 @@ def baked(tmp_path: Path) -> Path:
 
 def test_an_image_starts_from_what_it_carries(baked: Path, tmp_path: Path) -> None:
     same = {"CAPTURE_PORT": "9200", "CAPTURE_CONFIG_DIR": str(baked)}
-    assert at_start.configuration_dir(baked, tmp_path, same) == baked
+    assert at_start.configuration(baked, tmp_path, same) == (baked, PRIMARY)
     assert not (tmp_path / "config").exists()
 
 
 def test_the_environment_renders_it_anew(baked: Path, tmp_path: Path) -> None:
-    changed = at_start.configuration_dir(
+    changed, settings = at_start.configuration(
         baked, tmp_path, {"CAPTURE_NODES": "other:9200", "CAPTURE_LOG_PATH": "/é.log"}
     )
     assert changed == tmp_path / "config"
     wanted = dataclasses.replace(PRIMARY, nodes=parse_nodes(["other:9200"]), log_path="/é.log")
+    assert settings == wanted
     assert {file.name: file.read_text("utf-8") for file in changed.iterdir()} == render_files(wanted)
 
 
 def test_spoa_mirror_is_refused_where_the_image_has_none(baked: Path, tmp_path: Path) -> None:
     environment = {"CAPTURE_MIRROR_AGENT": "spoa-mirror", "CAPTURE_SHADOW_HAPROXY": "shadow:81"}
     with pytest.raises(SettingsError, match="does not carry spoa-mirror"):
-        at_start.configuration_dir(baked, tmp_path, environment)
+        at_start.configuration(baked, tmp_path, environment)
     (baked / "spoa-mirror").touch()
-    assert (at_start.configuration_dir(baked, tmp_path, environment) / "mirror.spoe.cfg").exists()
+    assert (at_start.configuration(baked, tmp_path, environment)[0] / "mirror.spoe.cfg").exists()
 
 
 def test_the_start_scripts_view(
