@@ -430,7 +430,6 @@ def test_clients_beyond_the_bound_wait_until_there_is_a_place(bounded: Proxy) ->
         connected = [stack.enter_context(RawClient(bounded.address)) for _ in range(CLIENTS)]
         for client in connected:
             assert client.exchange(Request()).status == 200
-        # More than the kernel would let wait if it was told the bound itself.
         waiting = [stack.enter_context(RawClient(bounded.address)) for _ in range(2 * CLIENTS)]
         for client in waiting:
             client.send(Request().wire)
