@@ -11,8 +11,13 @@ _MEMORY_SHARE = 2
 # HAProxy's other descriptors: listeners, health checks, pollers, the ring.
 _SPARE_DESCRIPTORS = 512
 
-# HAProxy has a table of all descriptors that there may be. Some engines allow a thousand millions.
+# Some engines allow a thousand millions.
 _MOST_DESCRIPTORS = 1 << 20
+
+# HAProxy has a table of all descriptors that it may use, and fills it at its start, with 64 bytes each or more: no more than there is use for. One client may
+# have some requests at once (HTTP/2).
+_FOR_EACH_CLIENT = 4
+_FOR_ALL_CLIENTS = 2000
 
 # For the container's health check, whatever clients and tee do.
 _SPARE_CONNECTIONS = 20
@@ -49,12 +54,13 @@ def connections(wanted: int, bufsize: int, memory_bytes: int, descriptors: int) 
         descriptors: what one process may have open.
     """
     # Two for each connection that comes in: it and the one that goes out.
-    every = max(
+    most = max(
         (min(descriptors, _MOST_DESCRIPTORS) - _SPARE_DESCRIPTORS) // 2, 2 * _LEAST + _SPARE_CONNECTIONS
     )
-    by_descriptors = (every - _SPARE_CONNECTIONS) // 2
+    by_descriptors = (most - _SPARE_CONNECTIONS) // 2
     by_memory = max(memory_bytes // _MEMORY_SHARE // (bufsize + _NOTES_BYTES), _LEAST)
     clients = min(wanted or by_memory, by_descriptors)
+    every = min(most, _FOR_EACH_CLIENT * clients + _FOR_ALL_CLIENTS)
     if wanted > clients:
         why = f"as {descriptors} descriptors allow: CAPTURE_MAX_CONNECTIONS={wanted} needs a higher --ulimit nofile"
     elif wanted:

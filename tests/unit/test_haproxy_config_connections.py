@@ -48,6 +48,7 @@ def test_clients_never_take_the_places_that_their_own_requests_need(
     assert 2 * allowed.every + 256 < files
     # HAProxy has a table of them.
     assert allowed.every < 1 << 19
+    assert allowed.every <= 4 * allowed.clients + 2000
 
 
 def test_larger_buffers_mean_fewer_clients() -> None:
@@ -57,9 +58,9 @@ def test_larger_buffers_mean_fewer_clients() -> None:
 def test_what_the_start_script_reads() -> None:
     text = connections(20, BUFSIZE, MIB, 20_000).as_environment()
     assert text.splitlines() == [
-        "export CAPTURE_ALL_CONNECTIONS=9744",
+        "export CAPTURE_ALL_CONNECTIONS=2080",
         "export CAPTURE_CLIENT_CONNECTIONS=20",
-        "export CAPTURE_TEE_CONNECTIONS=9704",
+        "export CAPTURE_TEE_CONNECTIONS=2040",
     ]
 
 
