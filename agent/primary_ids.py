@@ -1,7 +1,7 @@
 """On the shadow: the primary's identifiers, as its mirror names them. No I/O.
 
-HAProxy writes ``OWN/PRIMARY`` for a transaction's identifier (``unique-id-format`` in ``templates/haproxy.cfg.j2``): behind the stroke the primary's, from who
-has the key; nothing for a request that names none; `UNTRUSTED` from anybody else.
+HAProxy writes ``OWN/PRIMARY`` for a transaction's identifier (``unique-id-format`` in ``templates/haproxy.cfg.j2``). After the slash: the primary's identifier, if the
+sender has the key; `UNTRUSTED`, if it has not; nothing for a request that names none.
 """
 
 import logging
@@ -19,7 +19,7 @@ _REMEMBERED: Final = 65536
 
 
 class PrimaryIds:
-    """Those that were seen."""
+    """Names transactions by them, and remembers those that came."""
 
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
@@ -30,7 +30,7 @@ class PrimaryIds:
         """Requests whose identifier had been seen before."""
 
     def name(self, transaction: Transaction) -> None:
-        """Settle what the record of a new transaction is known by."""
+        """Settle the ``_id`` of a new transaction's record."""
         own, _, named = transaction.id.partition(b"/")
         # "-": what HAProxy writes for nothing.
         if not named or named == b"-":

@@ -330,7 +330,7 @@ def test_whether_an_answer_is_whole(method: bytes, event: Response, whole: bool,
 
 
 def told_by_each(transactions: Transactions, identifier: bytes) -> list[Transaction | None]:
-    """Transactions of that name (behind the stroke the primary's), told by a line, by a message, without an answer, and by a copy alone."""
+    """Transactions of that name (after the slash: the primary's), told by a line, by a message, without an answer, and by a copy alone."""
     return [
         transactions.end(end(b"1/" + identifier), 0, 0),
         transactions.request(request(b"2/" + identifier), 0)[0],
