@@ -162,7 +162,7 @@ class MirrorConnection:
             # Nothing was asked: an answer that nobody can place ends the connection.
             self.abort()
             return
-        if not self._touched and self._key_field and _refuses_key(data):
+        if not self._touched and _refuses_key(data):
             self._owner.key_refused()
         self._touched = True
         try:

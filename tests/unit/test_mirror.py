@@ -132,16 +132,17 @@ REFUSED = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-capture-key: refused\r\n\r
 IN_THE_BODY = b"HTTP/1.1 200 OK\r\ncontent-length: 26\r\n\r\n\r\nx-capture-key: refused\r\n"
 
 
+@pytest.mark.parametrize("key", ["secret-key-0123456789", ""])
 @pytest.mark.parametrize(("answer", "count"), [(REFUSED, 3), (IN_THE_BODY, 0), (OK, 0)])
 def test_a_refused_key_is_counted_and_said_and_costs_no_request(
-    answer: bytes, count: int, caplog: pytest.LogCaptureFixture
+    answer: bytes, count: int, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def answering(_head: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
 
     async def run() -> None:
         async with Shadow(answering).listening() as port:
-            mirrored = Mirrored([port], key="secret-key-0123456789")
+            mirrored = Mirrored([port], key=key)
             for name in ("a", "b", "c"):
                 mirrored.send(name)
             await mirrored.mirror.drain(10)
