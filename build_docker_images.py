@@ -28,12 +28,13 @@ Example:
   ./build_docker_images.py \\
       --primary-image haproxy-primary \\
       --primary-nodes host.docker.internal:9200 host.docker.internal:9201 \\
-      --shadow-haproxy host.docker.internal:81 \\
+      --shadow-haproxy haproxy-shadow:9200 \\
       --shadow-image haproxy-shadow \\
       --shadow-nodes host.docker.internal:9202 host.docker.internal:9203 \\
       --internal-port 9200
-  docker run -d -p 80:9200 --add-host host.docker.internal:host-gateway haproxy-primary
-  docker run -d -p 81:9200 --add-host host.docker.internal:host-gateway haproxy-shadow
+  docker network create capture
+  docker run -d --name haproxy-shadow --network capture --add-host host.docker.internal:host-gateway haproxy-shadow
+  docker run -d --name haproxy-primary --network capture -p 80:9200 --add-host host.docker.internal:host-gateway haproxy-primary
   ./build_docker_images.py --traffic-gen-image traffic-gen
 """
 

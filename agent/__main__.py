@@ -15,13 +15,17 @@ from agent.settings import AgentSettings
 from service.readiness import ready_fd
 from service.settings_file import SettingsError, read_settings
 
+# Rendered beside the settings where there is a key (``haproxy_config.render.KEY_FILE``).
+_KEY_FILE = "mirror.key"
+
 
 def main() -> None:
     """Run until told to stop. Exit status 2: the settings can't be used."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="agent: %(levelname)s: %(message)s")
     try:
         settings = read_settings(Path(sys.argv[1]), AgentSettings)
-    except (SettingsError, IndexError) as error:
+        key = _mirror_key(Path(sys.argv[1]).with_name(_KEY_FILE))
+    except (SettingsError, IndexError, OSError) as error:
         print(f"agent: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     runtime = Path(os.environ["CAPTURE_RUNTIME_DIR"])
@@ -32,11 +36,15 @@ def main() -> None:
     gc.freeze()
     gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, runtime))
+        runner.run(_serve(settings, runtime, key))
 
 
-async def _serve(settings: AgentSettings, runtime: Path) -> None:
-    await Agent(settings, runtime).run(ready_fd())
+async def _serve(settings: AgentSettings, runtime: Path, key: str) -> None:
+    await Agent(settings, runtime, key).run(ready_fd())
+
+
+def _mirror_key(path: Path) -> str:
+    return path.read_text("ascii").strip() if path.exists() else ""
 
 
 if __name__ == "__main__":

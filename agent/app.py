@@ -51,15 +51,16 @@ class Agent:
 
     Args:
         runtime: directory of the sockets: ``agent.sock`` (SPOP), ``ends.sock`` (HAProxy's ring), ``status.sock``.
+        mirror_key: what makes the shadow's proxy believe our identifiers; empty: there is none.
     """
 
-    def __init__(self, settings: AgentSettings, runtime: Path) -> None:
+    def __init__(self, settings: AgentSettings, runtime: Path, mirror_key: str = "") -> None:
         self._settings = settings
         self._runtime = runtime
         self._loop = asyncio.get_running_loop()
         self._status = Status()
         self._order = CausalOrder(time.time_ns() // 1000)
-        self._mirror = self._make_mirror() if settings.mirror_to else None
+        self._mirror = self._make_mirror(mirror_key) if settings.mirror_to else None
         proxy = Proxy(settings.message_bytes, mirrored=settings.cluster == "shadow")
         self._transactions = Transactions(proxy, settings.pending_bytes, int(settings.unanswered_s * 1e9))
         submit = self._mirror.submit if self._mirror is not None else None
@@ -159,7 +160,11 @@ class Agent:
         self._lines.finish()
         self._log.close(max(until_s - self._loop.time(), _LAST_WRITING_SHARE * self._settings.drain_s))
 
-    def _make_mirror(self) -> Mirror:
+    def _make_mirror(self, key: str) -> Mirror:
+        if not key:
+            _LOG.warning(
+                "there is no key for the shadow's proxy, which will record under identifiers of its own"
+            )
         settings = self._settings
         return Mirror(
             [_address(text) for text in settings.mirror_to],
@@ -168,6 +173,7 @@ class Agent:
             settings.mirror_deadline_s,
             self._order,
             self._status,
+            key,
         )
 
     def _told_to_stop(self, stop: asyncio.Event) -> None:

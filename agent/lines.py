@@ -66,8 +66,8 @@ _REMEMBERED_BYTES: Final = 2732
 
 _COMPLETION: Final = END_FIELDS.index(b"completion")
 
-# HAProxy's uuid(), and the digits of 32 bits.
-_ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# HAProxy's uuid(), on the shadow with the primary's behind a slash; and the digits of 32 bits.
+_ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:/.*)?")
 _COUNTER_DIGITS: Final = 10
 
 # What HAProxy writes for a field that has no value.
@@ -196,8 +196,7 @@ def _fill_from_line(
         held = _decoded(body)
         # Without the time of arrival the body had not come to its end.
         size = len(held) if t.arrived_us else len(held) + 1
-        # What the mirror has put its identifiers into is never the same.
-        put_request(t, _decoded(block) if proxy.mirrored else _block(block), held, size, proxy)
+        put_request(t, _block(block), held, size, proxy)
 
 
 def _decoded(field: bytes) -> bytes:

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from agent.mirror_connection import Job, MirrorConnection
+from agent.mirror_connection import Job, MirrorConnection, key_field
 from agent.mirror_queue import MirrorQueue
 from agent.mirrored import mirrored_request
 from agent.order import CausalOrder
 from agent.status import Status
 from record.transaction import Transaction
+from service.rarely import is_rare
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,6 +56,9 @@ class _Target:
         self.idle.append(connection)
         self._mirror.dispatch()
 
+    def key_refused(self) -> None:
+        self._mirror.key_refused()
+
     def answered(self, connection: MirrorConnection, job: Job, *, reusable: bool) -> None:
         if reusable:
             self.idle.append(connection)
@@ -77,6 +81,7 @@ class Mirror:
         connections: to each of them, at most.
         queue_bytes: memory for waiting requests.
         deadline_s: how long the shadow may take for one request once it is sent.
+        key: what makes the shadow's proxy believe our identifiers; empty: nothing does.
     """
 
     def __init__(
@@ -87,7 +92,9 @@ class Mirror:
         deadline_s: float,
         order: CausalOrder,
         status: Status,
+        key: str = "",
     ) -> None:
+        self._key_field = key_field(key)
         self._targets = deque(_Target(host, port, self) for host, port in targets)
         self._connections = connections
         self._queue_bytes = queue_bytes
@@ -192,6 +199,16 @@ class Mirror:
             connection.abort()
         return sorted(unsent, key=lambda job: job.position)
 
+    def key_refused(self) -> None:
+        """A target's: the shadow's proxy has another key, or none."""
+        self._status.mirror_key_refused += 1
+        if is_rare(self._status.mirror_key_refused):
+            _LOG.warning(
+                "the shadow's proxy does not know our key: it records mirrored requests under identifiers of its own, which do not join with ours "
+                "(%d so far). Give both proxies the same CAPTURE_MIRROR_KEY, or images of one build",
+                self._status.mirror_key_refused,
+            )
+
     def answered(self, connection: MirrorConnection, job: Job) -> None:
         """A target's: the shadow has answered."""
         self._busy.discard(connection)
@@ -250,7 +267,7 @@ class Mirror:
         try:
             async with asyncio.timeout(_CONNECT_S):
                 # Any: it has a protocol's methods, and inherits from nothing, since it is compiled.
-                factory: Any = functools.partial(MirrorConnection, target)
+                factory: Any = functools.partial(MirrorConnection, target, self._key_field)
                 await self._loop.create_connection(factory, target.host, target.port)
         except (OSError, TimeoutError) as error:
             target.connections -= 1

@@ -8,7 +8,7 @@ from typing import Final, Protocol, cast
 
 import httptools
 
-from agent.mirrored import repeated
+from agent.mirrored import CAPTURE_KEY, repeated
 from record.wire_body import WireBody
 
 _LOG = logging.getLogger(__name__)
@@ -22,6 +22,15 @@ _HEAD_BYTES: Final = 16 * 1024 * 1024
 
 # RFC 9110 9.2.2
 _IDEMPOTENT: Final = (b"GET ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"TRACE ")
+
+# What the shadow's proxy answers when it does not believe our identifier; HAProxy puts it behind the node's own fields, of which an honest node has few.
+_KEY_REFUSED: Final = b"\r\n%b: refused\r\n" % CAPTURE_KEY
+_REFUSED_WITHIN_BYTES: Final = 8192
+
+
+def key_field(key: str) -> bytes:
+    """The end of a request line and the field with the key; empty without one."""
+    return b"\r\n%b: %b\r\n" % (CAPTURE_KEY, key.encode("ascii")) if key else b""
 
 
 class Job:
@@ -82,6 +91,9 @@ class Owner(Protocol):
     def opened(self, connection: "MirrorConnection") -> None:
         """The connection can be used."""
 
+    def key_refused(self) -> None:
+        """The shadow's proxy does not believe our identifiers."""
+
     def answered(self, connection: "MirrorConnection", job: Job, *, reusable: bool) -> None:
         """The shadow's answer is whole; ``reusable``: the connection can be used again."""
 
@@ -90,9 +102,14 @@ class Owner(Protocol):
 
 
 class MirrorConnection:
-    """A client of HTTP/1.1: an `asyncio.Protocol` that inherits from nothing, since it is compiled. ``on_...`` are httptools' callbacks."""
+    """A client of HTTP/1.1: an `asyncio.Protocol` that inherits from nothing, since it is compiled. ``on_...`` are httptools' callbacks.
 
-    def __init__(self, owner: Owner) -> None:
+    Args:
+        key_field: `key_field` of this name, for every request.
+    """
+
+    def __init__(self, owner: Owner, key_field: bytes = b"") -> None:
+        self._key_field = key_field
         self.job: Job | None = None
         self._owner = owner
         self._transport: asyncio.Transport | None = None
@@ -119,6 +136,8 @@ class MirrorConnection:
         self._reset()
         self.job = job
         message = repeated(job.message) if job.perhaps_repeated else job.message
+        if self._key_field:
+            message = message.replace(b"\r\n", self._key_field, 1)
         cast("asyncio.Transport", self._transport).write(message)
         if job.body is not None:
             self._rest, self._rest_bytes = job.body.framed(), job.body.framed_bytes
@@ -165,6 +184,8 @@ class MirrorConnection:
             # Nothing was asked: an answer that nobody can place ends the connection.
             self.abort()
             return
+        if not self._touched and _refuses_key(data):
+            self._owner.key_refused()
         self._touched = True
         if not self._final:
             self._head.append(data)
@@ -235,3 +256,9 @@ class MirrorConnection:
             self._owner.answered(self, job, reusable=False)
             job = None
         self._owner.closed(self, job, untouched=self._served and not self._touched)
+
+
+def _refuses_key(data: bytes) -> bool:
+    """Whether an answer's head, of which ``data`` is the beginning, says so."""
+    found = data.find(_KEY_REFUSED, 0, _REFUSED_WITHIN_BYTES)
+    return found >= 0 and data.find(b"\r\n\r\n", 0, found + 1) < 0

@@ -1,4 +1,4 @@
-"""The client's request as the shadow gets it, and how the shadow's agent knows whose it is."""
+"""The client's request as the shadow gets it, with the identifier by which the shadow's record is known too."""
 
 from typing import Final
 
@@ -8,12 +8,12 @@ from record.transaction import Transaction
 CAPTURE_ID: Final = b"x-capture-id"
 CAPTURE_REPEATED: Final = b"x-capture-repeated"
 """Says of a request that the shadow may have had it before."""
+CAPTURE_KEY: Final = b"x-capture-key"
+"""Put in when it is sent (`agent.mirror_connection`): what is kept on disk until then is without it."""
 
-_CAPTURE_ID_LINE: Final = b"\r\nx-capture-id: "
-
-# Fields of one hop (RFC 9110 7.6.1), Expect (the body is here already) and a client's own X-Capture-... What else a client names in Connection stays:
-# HAProxy passed it to the primary, and a client that lists Host or Authorization there must not get another request mirrored than the one
-# that the primary had.
+# Fields of one hop (RFC 9110 7.6.1), Expect (the body is here already) and a client's own fields of the names that only the mirror may use. What
+# else a client names in Connection stays: HAProxy passed it to the primary, and a client that lists Host or Authorization there must not get
+# another request mirrored than the one that the primary had.
 _DROPPED: Final = frozenset(
     (
         b"connection",
@@ -24,6 +24,7 @@ _DROPPED: Final = frozenset(
         b"expect",
         CAPTURE_ID,
         CAPTURE_REPEATED,
+        CAPTURE_KEY,
     )
 )
 
@@ -85,19 +86,6 @@ def _origin_form(url: bytes) -> bytes:
         return url
     _, slash, path = rest.partition(b"/")
     return slash + path or b"/"
-
-
-def take_capture_id(block: bytes) -> tuple[bytes, bytes]:
-    """On the shadow: the primary's identifier, and the field lines without it. The mirror put it last; empty when there is none."""
-    start = block.rfind(_CAPTURE_ID_LINE)
-    if start < 0:
-        # The only line there is (HTTP/1.0 needs no Host) has no line end before it.
-        if not block.startswith(_CAPTURE_ID_LINE[2:]):
-            return b"", block
-        identifier, _, rest = block[len(_CAPTURE_ID_LINE) - 2 :].partition(b"\r\n")
-        return identifier, rest
-    end = block.find(b"\r\n", start + 2)
-    return block[start + len(_CAPTURE_ID_LINE) : end], block[:start] + block[end:]
 
 
 def _end_to_end(block: bytes) -> tuple[bytes, bytes, int]:

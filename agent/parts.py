@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from agent.mirrored import take_capture_id
 from record.headers import parse_headers
 from record.transaction import Transaction
 
@@ -29,10 +28,6 @@ def put_request(t: Transaction, block: bytes, held: bytes, size: int, proxy: Pro
 
     ``size``: the body's length in bytes as far as HAProxy knows it, more than ``held`` has when that is not all.
     """
-    if proxy.mirrored:
-        # First of all: without it the block is one that was read before.
-        identifier, block = take_capture_id(block)
-        t.capture_id = identifier or t.capture_id
     t.request_headers = block
     t.request_body = held
     length = parse_headers(block).content_length

@@ -104,6 +104,8 @@ class Pipeline:
         self._status.order_given_up = self._order.missing
         self._status.lost_ends = self._transactions.lost
         self._status.orphan_answers = self._transactions.orphans
+        self._status.untrusted_capture_ids = self._transactions.primary_ids.untrusted
+        self._status.repeated_capture_ids = self._transactions.primary_ids.repeated
         self._status.copies_missing = self._joining.missing
         self._status.copies_unclaimed = self._joining.unclaimed
 

@@ -15,6 +15,12 @@ class Status:
     """Requests that were sent to the shadow, or were to be, and got no answer."""
     mirror_dropped: int = 0
     """Requests that were not mirrored because the queue was full."""
+    mirror_key_refused: int = 0
+    """Mirrored requests whose identifiers the shadow's proxy did not believe, for its key is another one: its records of them do not join with ours."""
+    untrusted_capture_ids: int = 0
+    """On the shadow: requests that named an identifier without this proxy's key; they are recorded under one of their own."""
+    repeated_capture_ids: int = 0
+    """On the shadow: mirrored requests whose identifier had come before, as one that is sent again (``_repeated`` in the record)."""
     not_mirrored_truncated: int = 0
     """Requests that were not mirrored because they are not whole: the client broke off, or the tee was away and they did not fit HAProxy's buffer."""
     not_mirrored_unseen: int = 0

@@ -10,6 +10,7 @@ from typing import Final
 from agent.lines import End, Unanswered
 from agent.messages import Request, Response
 from agent.parts import Proxy
+from agent.primary_ids import PrimaryIds
 from record.transaction import Transaction
 
 LOST: Final = b"??"
@@ -40,6 +41,8 @@ class Transactions:
         self._early_answers: dict[bytes, Response] = {}
         self._recent: set[bytes] = set()
         self._recent_before: set[bytes] = set()
+        self.primary_ids = PrimaryIds()
+        """Used where the proxy is the shadow's."""
         self.held_bytes = 0
         self.lost = 0
         """Transactions that were ended because the news of their end never came, or memory ran out."""
@@ -83,8 +86,7 @@ class Transactions:
         transaction = self._open.get(event.id)
         held = 0 if transaction is None else transaction.held_bytes
         if transaction is None:
-            transaction = Transaction(event.id)
-            transaction.opened_ns = now_ns
+            transaction = self._new(event.id, now_ns)
             early_answer = self._early_answers.pop(event.id, None) if self._early_answers else None
             if early_answer is not None:
                 early_answer.fill(transaction, self._proxy)
@@ -145,8 +147,7 @@ class Transactions:
 
     def unheard_of(self, identifier: bytes, now_ns: int) -> Transaction:
         """One that is known by its copy alone. What HAProxy may still tell of it comes too late."""
-        transaction = Transaction(identifier)
-        transaction.opened_ns = now_ns
+        transaction = self._new(identifier, now_ns)
         self._remember(identifier)
         return transaction
 
@@ -154,9 +155,15 @@ class Transactions:
         """End all that are open, oldest first: the agent stops, and HAProxy stopped to tell of ends before."""
         return [self._lose(transaction) for transaction in list(self._open.values())]
 
-    def _begin(self, event: Request | Unanswered, identifier: bytes, now_ns: int) -> Transaction:
+    def _new(self, identifier: bytes, now_ns: int) -> Transaction:
         transaction = Transaction(identifier)
         transaction.opened_ns = now_ns
+        if self._proxy.mirrored:
+            self.primary_ids.name(transaction)
+        return transaction
+
+    def _begin(self, event: Request | Unanswered, identifier: bytes, now_ns: int) -> Transaction:
+        transaction = self._new(identifier, now_ns)
         event.fill(transaction, self._proxy)
         self._open[identifier] = transaction
         self.held_bytes += transaction.held_bytes

@@ -12,6 +12,7 @@ from typing import Any
 
 import docker
 import docker.errors
+import docker.types
 import docker.utils.socket
 
 from capture.errors import UserError
@@ -52,6 +53,10 @@ class ContainerSettings:
     user: str | None = None
     security: tuple[str, ...] = ()
     """Docker's ``--security-opt``."""
+    memory_bytes: int | None = None
+    """Docker's ``--memory``. None: no limit."""
+    descriptors: int | None = None
+    """Docker's ``--ulimit nofile``. None: the engine's default."""
     cpu_shares: int | None = None
     """Docker's ``--cpu-shares``, 2 to 262144: its weight beside others that want the same cores. None: the engine's default, 1024."""
 
@@ -298,6 +303,8 @@ def run_container(
         user=settings.user,
         security_opt=list(settings.security),
         cpu_shares=settings.cpu_shares,
+        mem_limit=settings.memory_bytes,
+        ulimits=_ulimits(settings.descriptors),
     )
     try:
         container.start()
@@ -306,3 +313,9 @@ def run_container(
         container.remove(force=True, v=True)
         raise
     return Container(container, address)
+
+
+def _ulimits(descriptors: int | None) -> list[docker.types.Ulimit]:
+    if descriptors is None:
+        return []
+    return [docker.types.Ulimit(name="nofile", soft=descriptors, hard=descriptors)]

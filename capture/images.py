@@ -1,5 +1,6 @@
 """Builds the images of both proxies: what ``build_docker_images.py`` does, for Python callers too."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from capture.cloudwatch_package import cloudwatch_package
 from capture.console import SILENT, Console
 from capture.engine import BuildError, Engine, connect
 from capture.errors import ExitCode, UserError
+from capture.mirror_key import keep_key, shared_key
 from capture.pinned_image import base_arguments, base_labels
 from capture.settings import BuildSettings
 from capture.workspace import (
@@ -72,13 +74,16 @@ def _package(settings: BuildSettings, engine: Engine, console: Console) -> Path 
 def _render(staging: Path, settings: BuildSettings, console: Console) -> None:
     console.result(f"Copying Docker-related files to: {settings.workspace}")
     copy_docker_files(staging, settings)
+    key = shared_key(settings.workspace)
+    keep_key(staging, key)
     rendered = {WITHOUT_MIRROR: settings.shadow or settings.primary}
     if settings.mirrors:
         rendered[WITH_MIRROR] = settings.primary
     for name, proxy in rendered.items():
         console.result(f"Writing HAProxy Config to: {settings.workspace / name}")
         binary = settings.spoa_mirror_binary if proxy.role == "primary" else None
-        (staging / name).write_text(write_configuration(staging, proxy, binary))
+        keyed = dataclasses.replace(proxy, mirror_key=key if settings.mirrors else "")
+        (staging / name).write_text(write_configuration(staging, keyed, binary))
 
 
 class _Builds:

@@ -13,7 +13,7 @@ from pathlib import Path
 from capture.errors import UserError, bad_input
 from capture.private_folder import check_parent, check_private
 from capture.settings import BuildSettings
-from haproxy_config.render import render_files
+from haproxy_config.render import render_files, write_files
 from haproxy_config.settings import ProxySettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -80,8 +80,7 @@ def write_configuration(staging: Path, proxy: ProxySettings, binary: Path | None
     config = staging / f"docker_config_{proxy.role}" / "config"
     config.mkdir()
     files = render_files(proxy)
-    for name, text in {**files, "settings.json": proxy.to_json() + "\n"}.items():
-        (config / name).write_text(text)
+    write_files(config, {**files, "settings.json": proxy.to_json() + "\n"})
     if binary is not None:
         shutil.copyfile(binary, config / "spoa-mirror")
         (config / "spoa-mirror").chmod(0o755)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -34,6 +35,8 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
     environment.filters["word"] = haproxy_word
     environment.filters["toml"] = _toml
     names = ["haproxy.cfg", "capture.spoe.cfg", "agent.toml", "tee.toml"]
+    if settings.mirror_key:
+        names.append(KEY_FILE)
     if settings.mirror_agent == "spoa-mirror" and settings.mirror_to:
         names += ["mirror.spoe.cfg", "spoa-mirror.env"]
     if settings.sinks:
@@ -42,6 +45,15 @@ def render_files(settings: ProxySettings, templates: Path = TEMPLATES) -> dict[s
         names += ["cloudwatch-agent.json", "common-config.toml"]
     values = _values(settings)
     return {name: environment.get_template(f"{name}.j2").render(values) for name in names}
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write rendered files; the one with the key for its owner alone."""
+    for name, text in files.items():
+        path = folder / name
+        if name == KEY_FILE:
+            path.touch(mode=0o600)
+        path.write_text(text, "utf-8")
 
 
 def haproxy_word(value: object) -> str:
@@ -70,6 +82,13 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "maxrewrite": _MAXREWRITE,
         "inline_bytes": settings.bufsize - _MAXREWRITE,
         "node_header": NODE_HEADER,
+        "id_header": ID_HEADER,
+        "key_header": KEY_HEADER,
+        "key_file": KEY_FILE,
+        "refused": KEY_REFUSED,
+        "repeated_header": REPEATED_HEADER,
+        "untrusted": UNTRUSTED,
+        "perhaps": PERHAPS,
         "tee_connect_ms": _TEE_CONNECT_MS[settings.role],
         "tee_check_ms": _TEE_CHECK_MS[settings.role],
         "tee_check_every_ms": _TEE_CHECK_EVERY_MS[settings.role],
@@ -112,6 +131,20 @@ _CREDENTIALS_PROFILE = "AmazonCloudWatchAgent"
 
 NODE_HEADER = "x-cluster-traffic-capture-node"
 """Between HAProxy's two sections around the tee: which node answered. Clients and nodes never see it; agent/copied.py reads it."""
+
+ID_HEADER = "x-capture-id"
+"""From the mirror to the shadow's proxy: the primary's identifier of the request (agent/mirrored.py)."""
+KEY_HEADER = "x-capture-key"
+"""From the mirror to the shadow's proxy: the key that makes it believe the identifier. Back, where it does not: `KEY_REFUSED`."""
+REPEATED_HEADER = "x-capture-repeated"
+"""From the mirror to the shadow's proxy: it may have sent the request before."""
+KEY_REFUSED = "refused"
+KEY_FILE = "mirror.key"
+"""The one rendered file that holds the key; HAProxy and the agent read it beside their configuration."""
+UNTRUSTED = "untrusted"
+"""In the place of the primary's identifier: somebody named one who may not (agent/primary_ids.py)."""
+PERHAPS = "perhaps"
+"""Behind it: the request may have been sent before."""
 
 # How long a request waits for a tee that does not answer, and a health check. Behind the shadow's proxy nobody waits but the mirror, and its tee may be
 # slow only because everybody else has the cores.

@@ -23,6 +23,10 @@ _NOT_SETTINGS = frozenset(
         "CAPTURE_CONFIG_DIR",
         "CAPTURE_RUNTIME_DIR",
         "CAPTURE_NOTIFY",
+        "CAPTURE_MIRROR_KEY_FILE",
+        "CAPTURE_ALL_CONNECTIONS",
+        "CAPTURE_CLIENT_CONNECTIONS",
+        "CAPTURE_TEE_CONNECTIONS",
         "CAPTURE_ALL_THREADS",
         "CAPTURE_CLIENT_THREADS",
         "CAPTURE_TEE_THREADS",
@@ -47,6 +51,9 @@ _TYPE_NAMES: dict[object, str] = {
 
 # A field name of HTTP (RFC 9110 5.1).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+# Words of HAProxy's and values of fields alike.
+_KEY = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 
 # What a path may be made of (RFC 3986 3.3).
 _PATH_PART = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@%/-]+")
@@ -129,8 +136,13 @@ class ProxySettings:
     """How long HAProxy waits for a connection to a node before it tries again or the next one."""
     client_timeout_s: int = 3600
     """HAProxy's ``timeout client``: how long a client may stay silent."""
+    head_timeout_s: int = 3600
+    """How long a client may take for the head of one request in all. Nodes have no such bound; an honest client never comes near this one."""
     server_timeout_s: int = 3600
     """HAProxy's ``timeout server``: how long a node may stay silent while it works on a request."""
+    max_connections: int = 0
+    """Clients that may be connected at once; more of them wait in the kernel's queue. 0: what the container's memory and descriptors allow
+    (`haproxy_config.connections`)."""
     drain_s: int = 4
     """How long a stopping proxy waits for requests under way, and then again for the rest of mirroring and writing. 1 to 60; with more than 4 give
     ``docker stop`` more than its 10 s."""
@@ -174,6 +186,9 @@ class ProxySettings:
     """Connections to each shadow HAProxy at most."""
     mirror_queue_bytes: int = 256 * 1024 * 1024
     """Requests waiting to be mirrored: memory for them; beyond it requests are not mirrored, and counted."""
+    mirror_key: str = dataclasses.field(default="", repr=False)
+    """What the primary's mirror shows the shadow's proxy so that this believes its identifiers: the same for both. Empty: the shadow believes nobody.
+    Not in the JSON form: it has a file of its own (`haproxy_config.render.KEY_FILE`)."""
     mirror_deadline_s: float = 300.0
     """How long the shadow may take to answer one request."""
     capture_queue_bytes: int = 256 * 1024 * 1024
@@ -237,8 +252,9 @@ class ProxySettings:
         _check(self)
 
     def to_json(self) -> str:
-        """The settings as JSON text, which `from_json` reads."""
+        """The settings as JSON text, which `from_json` reads; without the key."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del values["mirror_key"]
         return json.dumps(
             values | {name: [str(node) for node in values[name]] for name in ("nodes", "mirror_to")}, indent=2
         )
@@ -359,6 +375,12 @@ def _check(settings: ProxySettings) -> None:
         raise SettingsError(f"spool_dir is not absolute: '{settings.spool_dir}'", "write it as /DIRECTORY")
     if not settings.spool_dir.isprintable():
         raise SettingsError(f"spool_dir is no name: {settings.spool_dir!r}", "use printable characters")
+    if settings.mirror_key and not _KEY.fullmatch(settings.mirror_key):
+        # Without the key itself: this line is in `docker logs`.
+        raise SettingsError(
+            f"mirror_key is no key, with {len(settings.mirror_key)} characters",
+            "it has 16 to 256 letters, digits and '.', '_', '~', '+', '/', '=', '-': `openssl rand -hex 32` prints one",
+        )
     _check_offload(settings)
     for header in settings.redact_headers:
         if not _TOKEN.fullmatch(header):
@@ -439,7 +461,9 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("processing_timeout_ms", 1, 60_000),
     ("connect_timeout_s", 1, 3600),
     ("client_timeout_s", 1, 2_000_000),
+    ("head_timeout_s", 1, 2_000_000),
     ("server_timeout_s", 1, 2_000_000),
+    ("max_connections", 0, 1_000_000),
     ("drain_s", 1, 60),
     ("log_file_bytes", 64 * 1024, 1 << 40),
     ("log_total_bytes", 64 * 1024, 1 << 44),

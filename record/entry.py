@@ -366,6 +366,10 @@ def _marks(t: Transaction, request_whole: bool, response_whole: bool) -> str:
         marks += f',"_termination":{{"state":{_quote(state)},"cause":{_quote(cause)}}}'
         if t.bytes_to_client:
             marks += f',"_bytesToClient":{t.bytes_to_client}'
+    if t.repeated:
+        marks += ',"_repeated":true'
+    elif t.perhaps_repeated:
+        marks += ',"_repeated":"perhaps"'
     if t.mirror is not None:
         marks += f',"_mirror":{_quote(t.mirror or "queued")}'
     return marks

@@ -28,8 +28,10 @@ class Transaction:
         "method",
         "mirror",
         "opened_ns",
+        "perhaps_repeated",
         "placed",
         "received_us",
+        "repeated",
         "request_body",
         "request_body_bytes",
         "request_headers",
@@ -57,6 +59,10 @@ class Transaction:
         """HAProxy's unique-id of it."""
         self.capture_id: bytes = identifier
         """What the record is known by: of a mirrored request the primary's ``id`` (``X-Capture-Id``), else ``id``."""
+        self.repeated: bool = False
+        """A mirrored request with the same ``capture_id`` came before."""
+        self.perhaps_repeated: bool = False
+        """Its mirror may have sent it before (``X-Capture-Repeated``)."""
         self.method: bytes = b""
         self.url: bytes = b""
         """The request target, byte for byte."""

@@ -369,7 +369,7 @@ def headers() -> Iterator[Case]:
             "credentials",
             [b"Cookie: sid=secret; b=2", b"X-Api-Key: secret", b"Proxy-Authorization: Basic c2VjcmV0"],
         ),
-        ("own-x-capture-id", [b"X-Forged: 1", b"X-Capture-Id: forged"]),
+        ("own-x-capture-id", [b"X-Forged: 1", b"X-Capture-Id: forged", b"X-Capture-Key: guessed"]),
         (
             "opaque-id",
             [b"X-Opaque-Id: 42", b"User-Agent: elasticsearch-py/7.10.2", b"Accept-Encoding: gzip,deflate"],

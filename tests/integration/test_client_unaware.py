@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from capture.engine import Engine
 from tests.integration.load_client import run_load
 from tests.integration.proxies import Images, Proxy
 from tests.integration.raw_client import Answer, RawClient, Request, new_case
+from tests.integration.recording_server import LoopThread, RecordingServer
 from tests.integration.rig import (
     PATIENT,
     Entry,
@@ -85,6 +87,15 @@ def byte_by_byte(client: RawClient, request: Request) -> Seen:
     for position in range(len(request.wire_body)):
         time.sleep(1)
         client.send(request.wire_body[position : position + 1])
+    return Seen(client.answer(request.method))
+
+
+def slowly_at_the_end(client: RawClient, request: Request) -> Seen:
+    """Upload all but the last bytes at once, and those one a second."""
+    client.send(request.wire[:-5])
+    for byte in request.wire[-5:]:
+        time.sleep(1)
+        client.send(bytes((byte,)))
     return Seen(client.answer(request.method))
 
 
@@ -377,6 +388,41 @@ def test_node_that_refuses_connections_gives_503_which_is_in_the_log(rig: Rig) -
     assert entry["_mirror"].startswith("not sent")
     assert rig.shadow_node.by_case(request.case) == []
     rig.primary.container.wait_healthy(30)
+
+
+# Of a head; shorter than what clients here take for a body, and than what they rest between two requests.
+HEAD_TIMEOUT_S = 2
+
+
+def test_a_head_is_waited_for_no_longer_but_slow_bodies_and_kept_connections_are(setting: Setting) -> None:
+    env = {"CAPTURE_HEAD_TIMEOUT_S": str(HEAD_TIMEOUT_S), **PATIENT}
+    with ExitStack() as stack:
+        thread = stack.enter_context(LoopThread())
+        node = stack.enter_context(RecordingServer(thread))
+        proxy = stack.enter_context(setting.proxy("primary", [node.node], env=env))
+        pool = stack.enter_context(ThreadPoolExecutor())
+        large = ask("POST", b"/_bulk", body=b"0123456789" * 20_000)
+        slow = {
+            "head": Scenario(ask("GET", b"/i"), stalling_in_the_head),
+            "body": Scenario(ask("POST", b"/i", body=b"01234"), byte_by_byte),
+            "chunks": Scenario(ask("POST", b"/i", body=b"0123", framing="chunked"), byte_by_byte),
+            "large": Scenario(large, slowly_at_the_end),
+        }
+        kept = stack.enter_context(RawClient(proxy.address))
+        assert kept.exchange(Request()).status == 200
+        started = {name: pool.submit(talk, proxy.address, scenario) for name, scenario in slow.items()}
+        seen = {name: future.result() for name, future in started.items()}
+        assert {name: one.answer.status for name, one in seen.items()} == {
+            "head": 408,
+            "body": 200,
+            "chunks": 200,
+            "large": 200,
+        }
+        assert seen["head"].seconds == pytest.approx(HEAD_TIMEOUT_S, abs=1)
+        assert seen["head"].rest == b""
+        assert all(one.seconds > 2 * HEAD_TIMEOUT_S for name, one in seen.items() if name != "head")
+        # Meanwhile this one has rested for longer than a head may take.
+        assert kept.exchange(Request()).status == 200
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import docker
@@ -16,6 +17,7 @@ from tests.integration.raw_client import RawClient, Request
 from tests.integration.recording_server import LoopThread, RecordingServer
 from tests.integration.rig import (
     PATIENT,
+    Setting,
     agent_pid,
     entries_of,
     poll,
@@ -412,6 +414,69 @@ def test_tee_that_dies_is_back_at_once_and_later_when_it_dies_again(
     kill_and_wait()
     poll_logs(proxy, "the tee starts again in 2 s")
     assert is_healthy(proxy)
+
+
+CLIENTS = 20
+
+
+@pytest.fixture
+def bounded(run_proxy: RunProxy, node: RecordingServer) -> Proxy:
+    return run_proxy("primary", [node.node], env={"CAPTURE_MAX_CONNECTIONS": str(CLIENTS)})
+
+
+def test_clients_beyond_the_bound_wait_until_there_is_a_place(bounded: Proxy) -> None:
+    assert f"capture: at most {CLIENTS} clients are connected at once" in bounded.logs()
+    with ExitStack() as stack:
+        connected = [stack.enter_context(RawClient(bounded.address)) for _ in range(CLIENTS)]
+        for client in connected:
+            assert client.exchange(Request()).status == 200
+        waiting = [stack.enter_context(RawClient(bounded.address)) for _ in range(2 * CLIENTS)]
+        for client in waiting:
+            client.send(Request().wire)
+        # Who is connected does not notice.
+        for client in connected:
+            assert client.exchange(Request()).status == 200
+        assert all(client.is_open_and_silent() for client in waiting)
+        assert status_of(bounded)["connections"] == {"now": CLIENTS, "most": CLIENTS, "limit": CLIENTS}
+        # Nor is there a place too few for the health check.
+        assert is_healthy(bounded)
+        for client in connected:
+            client.close()
+        for client in waiting:
+            assert client.answer().status == 200
+            client.close()
+    poll("their end", lambda: status_of(bounded)["connections"]["now"] == 0)
+
+
+def test_as_many_large_uploads_as_there_may_be_clients_go_on_at_once(
+    bounded: Proxy, node: RecordingServer
+) -> None:
+    requests = [Request("POST", b"/_bulk", body=b"x" * 200_000) for _ in range(CLIENTS)]
+    with ExitStack() as stack:
+        clients = [stack.enter_context(RawClient(bounded.address)) for _ in requests]
+        for client, request in zip(clients, requests, strict=True):
+            client.send(request.wire[:-1])
+        # All through the tee, and none of them waits for another one's end.
+        poll("all at the node", lambda: len(node.open_connections) >= CLIENTS)
+        for client, request in zip(clients, requests, strict=True):
+            client.send(request.wire[-1:])
+        assert [client.answer().status for client in clients] == [200] * CLIENTS
+    assert status_of(bounded)["tee"]["exchanges"] >= CLIENTS
+
+
+def test_the_bound_follows_the_containers_memory_and_descriptors(
+    docker_engine: Engine, images: Images, network: str, node: RecordingServer, session_id: str
+) -> None:
+    setting = Setting(docker_engine, images, network, session_id)
+    with setting.proxy("primary", [node.node], memory_bytes=256 * 1024 * 1024) as proxy:
+        # Half of it, 80 KiB for each; where the machine's descriptors allow so many.
+        limit = status_of(proxy)["connections"]["limit"]
+        assert f"at most {limit} clients are connected at once, as " in proxy.logs()
+        assert limit == 1638 or "descriptors allow" in proxy.logs()
+    with setting.proxy("primary", [node.node], descriptors=2048) as proxy:
+        assert status_of(proxy)["connections"]["limit"] == 374
+        assert "at most 374 clients are connected at once, as 2048 descriptors allow" in proxy.logs()
+        assert serve(proxy)
 
 
 def test_status_has_the_tees_counters_while_it_answers(run_proxy: RunProxy, node: RecordingServer) -> None:

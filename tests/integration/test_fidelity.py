@@ -131,7 +131,7 @@ def test_reaches_both_sides(rig: Rig, outcomes: Outcomes, case: Case, verdict: V
         with verdict.column("primary"):
             check_primary(reference, primary, sent)
         with verdict.column("shadow"):
-            check_shadow(primary, shadow, in_primary, trailers=case.trailers_mirrored)
+            check_shadow(primary, shadow, trailers=case.trailers_mirrored)
         for column, cluster, entries in (
             ("primary's log", "primary", in_primary),
             ("shadow's log", "shadow", in_shadow),

@@ -12,16 +12,23 @@ from haproxy_config.settings import ProxySettings
 
 GOLDEN = Path(__file__).parent / "golden"
 
+KEY = "golden-key-0123456789"
+
 VARIANTS = {
     "primary_with_mirror": ProxySettings(
         role="primary",
         nodes=parse_nodes(["es-1.example:9200", "192.0.2.10:9200", "[2001:db8::10]:9200"]),
         mirror_to=parse_nodes(["shadow-haproxy.example:81", "[2001:db8::81]:81"]),
+        mirror_key=KEY,
     ),
     "primary_without_mirror": ProxySettings(role="primary", nodes=parse_nodes(["es-1.example:9200"])),
     "shadow": ProxySettings(
-        role="shadow", nodes=parse_nodes(["es-3.example:9202", "es-4.example:9203"]), port=81
+        role="shadow",
+        nodes=parse_nodes(["es-3.example:9202", "es-4.example:9203"]),
+        port=81,
+        mirror_key=KEY,
     ),
+    "shadow_that_believes_nobody": ProxySettings(role="shadow", nodes=parse_nodes(["es-3.example:9202"])),
     "primary_with_spoa_mirror": ProxySettings(
         role="primary",
         nodes=parse_nodes(["es-1.example:9200"]),
@@ -40,6 +47,8 @@ VARIANTS = {
         connect_timeout_s=2,
         client_timeout_s=60,
         server_timeout_s=600,
+        head_timeout_s=90,
+        max_connections=100,
         drain_s=8,
         log_path="/data/capture.log",
         log_file_bytes=1024 * 1024,

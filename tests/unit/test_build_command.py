@@ -244,7 +244,7 @@ def test_the_example_in_the_help_can_be_run(workspace: Path) -> None:
         CliRunner()
         .invoke(main, ["-h"])
         .stdout.partition("./build_docker_images.py")[2]
-        .partition("docker run")[0]
+        .partition("docker network")[0]
     )
     result = invoke(workspace, text.replace("\\\n", " "))
     assert result.exit_code == 0

@@ -15,14 +15,14 @@ from agent.messages import REQUEST_ARGUMENTS, RESPONSE_ARGUMENTS
 from agent.settings import AgentSettings
 from haproxy_config import at_start
 from haproxy_config.nodes import parse_nodes
-from haproxy_config.render import TEMPLATES, haproxy_word, render_files
+from haproxy_config.render import KEY_FILE, TEMPLATES, haproxy_word, render_files, write_files
 from haproxy_config.settings import OFFLOAD, ProxySettings, SettingsError
 from offload.credentials import CREDENTIALS, PROFILES
 from offload.settings import OffloadSettings
 from offload.sinks import SINKS
 from service.settings_file import read_settings
 from tee.settings import TeeSettings
-from tests.unit.regenerate_golden import GOLDEN, VARIANTS
+from tests.unit.regenerate_golden import GOLDEN, KEY, VARIANTS
 
 PRIMARY = VARIANTS["primary_with_mirror"]
 
@@ -56,6 +56,10 @@ def test_every_file_names_its_template(variant: str) -> None:
         if name.endswith(".json"):
             # It has no comments.
             json.loads(text)
+            continue
+        if name == KEY_FILE:
+            # The agent and the start script take all of it for the key.
+            assert text == f"{KEY}\n"
             continue
         assert text.splitlines()[0].startswith(
             f"# Rendered by Cluster Traffic Capture from templates/{name}.j2"
@@ -250,7 +254,8 @@ def test_the_agent_is_told_who_takes_files(
 def test_no_setting_is_without_effect() -> None:
     tuned = VARIANTS["primary_tuned"]
     for field in dataclasses.fields(ProxySettings):
-        if field.name == "mirror_agent":
+        # The second is settled with what the container allows (haproxy_config/at_start.py).
+        if field.name in ("mirror_agent", "max_connections"):
             continue
         of_offload = field.name.startswith(("offload_", "cloudwatch_", "s3_"))
         offloaded = dataclasses.replace(PRIMARY, offload=OFFLOAD, s3_url="s3://elsewhere")
@@ -276,7 +281,11 @@ def test_no_rule_ends_a_clients_slow_body() -> None:
     # `option http-buffer-request` puts timeout http-request on the body; wait-for-body's own limit is an absolute one.
     text = render_files(PRIMARY)["haproxy.cfg"]
     assert "option http-buffer-request" not in text
-    assert "timeout http-request" not in text
+    # Without the second line kept connections would be closed after the first one's time.
+    assert re.findall(r"timeout http-\S+ \S+", text) == [
+        "timeout http-request 3600s",
+        "timeout http-keep-alive 3600s",
+    ]
     assert set(re.findall(r"wait-for-body time (\S+)", text)) == {"24d"}
 
 
@@ -288,33 +297,77 @@ def baked(tmp_path: Path) -> Path:
     """What an image carries."""
     folder = tmp_path / "baked"
     folder.mkdir()
-    for name, text in render_files(PRIMARY).items():
-        (folder / name).write_text(text, "utf-8")
+    write_files(folder, render_files(PRIMARY))
     (folder / "settings.json").write_text(PRIMARY.to_json(), "utf-8")
     return folder
 
 
 def test_an_image_starts_from_what_it_carries(baked: Path, tmp_path: Path) -> None:
     same = {"CAPTURE_PORT": "9200", "CAPTURE_CONFIG_DIR": str(baked)}
-    assert at_start.configuration_dir(baked, tmp_path, same) == baked
+    assert at_start.configuration(baked, tmp_path, same) == (baked, PRIMARY)
     assert not (tmp_path / "config").exists()
 
 
 def test_the_environment_renders_it_anew(baked: Path, tmp_path: Path) -> None:
-    changed = at_start.configuration_dir(
+    changed, settings = at_start.configuration(
         baked, tmp_path, {"CAPTURE_NODES": "other:9200", "CAPTURE_LOG_PATH": "/é.log"}
     )
     assert changed == tmp_path / "config"
     wanted = dataclasses.replace(PRIMARY, nodes=parse_nodes(["other:9200"]), log_path="/é.log")
+    assert settings == wanted
     assert {file.name: file.read_text("utf-8") for file in changed.iterdir()} == render_files(wanted)
 
 
 def test_spoa_mirror_is_refused_where_the_image_has_none(baked: Path, tmp_path: Path) -> None:
     environment = {"CAPTURE_MIRROR_AGENT": "spoa-mirror", "CAPTURE_SHADOW_HAPROXY": "shadow:81"}
     with pytest.raises(SettingsError, match="does not carry spoa-mirror"):
-        at_start.configuration_dir(baked, tmp_path, environment)
+        at_start.configuration(baked, tmp_path, environment)
     (baked / "spoa-mirror").touch()
-    assert (at_start.configuration_dir(baked, tmp_path, environment) / "mirror.spoe.cfg").exists()
+    assert (at_start.configuration(baked, tmp_path, environment)[0] / "mirror.spoe.cfg").exists()
+
+
+OTHER_KEY = "another-key-9876543210"
+
+
+def test_the_key_is_in_one_file_alone_and_its_owner_reads_it(tmp_path: Path) -> None:
+    for settings in (PRIMARY, VARIANTS["shadow"]):
+        folder = tmp_path / settings.role
+        folder.mkdir()
+        write_files(folder, {**render_files(settings), "settings.json": settings.to_json()})
+        assert [file.name for file in folder.iterdir() if KEY in file.read_text()] == [KEY_FILE]
+        assert (folder / KEY_FILE).stat().st_mode & 0o077 == 0
+        assert KEY not in repr(settings)
+
+
+def test_the_environment_or_a_mounted_file_has_another_key(baked: Path, tmp_path: Path) -> None:
+    mounted = tmp_path / "key"
+    mounted.write_text(f"{OTHER_KEY}\n")
+    for name, value in {"CAPTURE_MIRROR_KEY": OTHER_KEY, "CAPTURE_MIRROR_KEY_FILE": str(mounted)}.items():
+        folder, settings = at_start.configuration(baked, tmp_path, {name: value})
+        assert settings == dataclasses.replace(PRIMARY, mirror_key=OTHER_KEY)
+        assert (folder / KEY_FILE).read_text() == f"{OTHER_KEY}\n"
+        shutil.rmtree(folder)
+    folder, _ = at_start.configuration(baked, tmp_path, {"CAPTURE_MIRROR_KEY": ""})
+    assert not (folder / KEY_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CAPTURE_MIRROR_KEY": "short"}, "mirror_key is no key, with 5 characters"),
+        ({"CAPTURE_MIRROR_KEY": f"{OTHER_KEY}\n#"}, "mirror_key is no key"),
+        ({"CAPTURE_MIRROR_KEY_FILE": "/nonexistent"}, "/nonexistent can't be read: No such file"),
+        ({"CAPTURE_MIRROR_KEY_FILE": "/dev/null"}, "/dev/null is empty"),
+        ({"CAPTURE_MIRROR_KEY_FILE": "/dev/null", "CAPTURE_MIRROR_KEY": OTHER_KEY}, "both set"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_refused_unseen(
+    environment: dict[str, str], message: str, baked: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        at_start.configuration(baked, tmp_path, environment)
+    assert "\n" not in str(raised.value)
+    assert environment.get("CAPTURE_MIRROR_KEY", "another") not in str(raised.value) + raised.value.hint
 
 
 def test_the_start_scripts_view(
@@ -323,7 +376,10 @@ def test_the_start_scripts_view(
     monkeypatch.setenv("CAPTURE_CONFIG_DIR", str(baked))
     monkeypatch.setenv("CAPTURE_RUNTIME_DIR", str(tmp_path))
     at_start.main()
-    assert capsys.readouterr().out == f"{baked}\n"
+    captured = capsys.readouterr()
+    assert captured.out == f"{baked}\n"
+    assert re.fullmatch(r"capture: at most \d+ clients are connected at once, as .*\n", captured.err)
+    assert (tmp_path / "connections.env").read_text().startswith("export CAPTURE_ALL_CONNECTIONS=")
     monkeypatch.setenv("CAPTURE_PORT", "none")
     with pytest.raises(SystemExit) as raised:
         at_start.main()

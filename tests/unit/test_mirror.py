@@ -59,13 +59,19 @@ class Mirrored:
     """A mirror, and what feeds it."""
 
     def __init__(
-        self, ports: list[int], *, connections: int = 8, queue_bytes: int = 1 << 20, deadline_s: float = 30
+        self,
+        ports: list[int],
+        *,
+        connections: int = 8,
+        queue_bytes: int = 1 << 20,
+        deadline_s: float = 30,
+        key: str = "",
     ) -> None:
         self.order = CausalOrder()
         self.status = Status()
         self._counter = 0
         targets = [("127.0.0.1", port) for port in ports]
-        self.mirror = Mirror(targets, connections, queue_bytes, deadline_s, self.order, self.status)
+        self.mirror = Mirror(targets, connections, queue_bytes, deadline_s, self.order, self.status, key)
 
     def send(self, name: str, *, method: bytes = b"GET", earlier_completions: int = 0) -> bool:
         transaction = Transaction(name.encode())
@@ -100,6 +106,55 @@ def test_every_request_arrives_once_over_few_connections() -> None:
         assert mirrored.order.watermark == 200
 
     asyncio.run(run())
+
+
+def test_the_key_is_shown_with_each_request_and_kept_with_none() -> None:
+    async def run() -> None:
+        shadow = Shadow(ok)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=1, key="secret-key-0123456789")
+            mirrored.send("first")
+            mirrored.send("second")
+            await mirrored.mirror.drain(10)
+            mirrored.send("third")
+            (left,) = mirrored.mirror.close()
+        for name, head in zip((b"first", b"second"), shadow.heads, strict=True):
+            assert head == (
+                b"GET /%b HTTP/1.1\r\nx-capture-key: secret-key-0123456789\r\nhost: shadow\r\nx-capture-id: %b\r\n\r\n"
+                % (name, name)
+            )
+        # It may be kept on disk.
+        assert b"secret" not in left.message
+        assert mirrored.status.mirror_key_refused == 0
+
+    asyncio.run(run())
+
+
+REFUSED = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-capture-key: refused\r\n\r\n{}"
+IN_THE_BODY = b"HTTP/1.1 200 OK\r\ncontent-length: 26\r\n\r\n\r\nx-capture-key: refused\r\n"
+
+
+@pytest.mark.parametrize("key", ["secret-key-0123456789", ""])
+@pytest.mark.parametrize(("answer", "count"), [(REFUSED, 3), (IN_THE_BODY, 0), (OK, 0)])
+def test_a_refused_key_is_counted_and_said_and_costs_no_request(
+    answer: bytes, count: int, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answering(_head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+
+    async def run() -> None:
+        async with Shadow(answering).listening() as port:
+            mirrored = Mirrored([port], key=key)
+            for name in ("a", "b", "c"):
+                mirrored.send(name)
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert (mirrored.status.mirrored, mirrored.status.mirror_key_refused) == (3, count)
+
+    asyncio.run(run())
+    # The 1st and the 2nd, not the 3rd.
+    assert caplog.text.count("does not know our key") == min(count, 2)
+    assert "secret" not in caplog.text
 
 
 def test_a_request_waits_for_what_the_client_knew() -> None:

@@ -34,6 +34,9 @@ class Owner:
     def opened(self, connection: MirrorConnection) -> None:
         pass
 
+    def key_refused(self) -> None:
+        pass
+
     def answered(self, connection: MirrorConnection, job: Job, *, reusable: bool) -> None:
         self.answers += 1
 

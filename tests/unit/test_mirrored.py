@@ -50,7 +50,7 @@ def transaction(method: bytes, url: bytes, headers: bytes, body: bytes = b"") ->
         ),
         # A client's own identifier would be taken for ours.
         (
-            transaction(b"GET", b"/", b"x-capture-id: forged\r\nhost: a\r\n\r\n"),
+            transaction(b"GET", b"/", b"x-capture-id: forged\r\nhost: a\r\nx-capture-key: guessed\r\n\r\n"),
             b"GET / HTTP/1.1\r\nhost: a\r\nx-capture-id: id-1\r\n\r\n",
         ),
         # Repeated fields, empty values and bytes beyond ASCII stay as they are; large blocks are not remembered.

@@ -168,6 +168,17 @@ def test_the_shadows_record_bears_the_primarys_identifier() -> None:
     assert (read["_id"], read["_cluster"]) == ("primarys", "shadow")
 
 
+@pytest.mark.parametrize(
+    ("repeated", "perhaps", "shown"),
+    [(False, False, None), (True, False, True), (False, True, "perhaps"), (True, True, True)],
+)
+def test_an_identifier_that_came_before_is_marked(
+    repeated: bool, perhaps: bool, shown: bool | str | None
+) -> None:
+    made = transaction(capture_id=b"primarys", id=b"own", repeated=repeated, perhaps_repeated=perhaps)
+    assert entry(made, EntryWriter("shadow", frozenset())).get("_repeated") == shown
+
+
 def test_ipv6_addresses() -> None:
     loopback = bytes(15) + b"\1"
     read = entry(transaction(client=loopback, server_address=loopback))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.lines import END_FIELDS, UNANSWERED_FIELDS, End, Unanswered, parse_line
 from agent.messages import Request, Response
 from agent.parts import Proxy
+from agent.primary_ids import PrimaryIds
 from agent.spop.values import Value
 from agent.transactions import LOST, Transactions
 from record.transaction import Transaction
@@ -328,32 +329,69 @@ def test_whether_an_answer_is_whole(method: bytes, event: Response, whole: bool,
     assert (transaction.response_whole, transaction.response_body_bytes) == (whole, size)
 
 
+def told_by_each(transactions: Transactions, identifier: bytes) -> list[Transaction | None]:
+    """Transactions of that name (after the slash: the primary's), told by a line, by a message, without an answer, and by a copy alone."""
+    return [
+        transactions.end(end(b"1/" + identifier), 0, 0),
+        transactions.request(request(b"2/" + identifier), 0)[0],
+        transactions.unanswered(unanswered(b"3/" + identifier), 0),
+        transactions.unheard_of(b"4/" + identifier, 0),
+    ]
+
+
 def test_the_shadow_knows_a_mirrored_request_by_the_primarys_identifier() -> None:
     transactions = open_transactions(mirrored=True)
-    opened, _ = transactions.request(
-        request(b"1", headers=b"host: a\r\nx-capture-id: primary-7\r\ncontent-length: 0\r\n\r\n"), 0
-    )
-    assert opened is not None
-    assert opened.capture_id == b"primary-7"
-    assert opened.request_headers == b"host: a\r\ncontent-length: 0\r\n\r\n"
-    bare, _ = transactions.request(request(b"3", headers=b"x-capture-id: primary-8\r\n\r\n"), 0)
-    assert bare is not None
-    assert (bare.capture_id, bare.request_headers) == (b"primary-8", b"\r\n")
-    direct, _ = transactions.request(request(b"2"), 0)
-    assert direct is not None
-    assert direct.capture_id == b"2"
-    block = b64(b"host: a\r\nx-capture-id: primary-9\r\n\r\n")
-    told = transactions.end(end(b"4", request_headers=block), 0, 0)
+    for transaction in told_by_each(transactions, b"primary-7"):
+        assert transaction is not None
+        assert transaction.capture_id == b"primary-7"
+    assert transactions.primary_ids.untrusted == 0
+
+
+@pytest.mark.parametrize("named", [b"", b"-", b"untrusted"])
+def test_a_request_that_names_nothing_or_is_not_believed_has_a_name_of_its_own(named: bytes) -> None:
+    transactions = open_transactions(mirrored=True)
+    told = told_by_each(transactions, named)
+    assert [transaction and transaction.capture_id for transaction in told] == [b"1", b"2", b"3", b"4"]
+    assert [transaction and transaction.repeated for transaction in told] == [False] * 4
+    assert transactions.primary_ids.untrusted == (4 if named == b"untrusted" else 0)
+
+
+def test_what_comes_again_is_marked() -> None:
+    transactions = open_transactions(mirrored=True)
+    told = told_by_each(transactions, b"primary-7")
+    assert [transaction and transaction.repeated for transaction in told] == [False, True, True, True]
+    other = transactions.end(end(b"5/primary-8"), 0, 0)
+    assert other is not None
+    assert not other.repeated
+    assert transactions.primary_ids.repeated == 3
+
+
+def test_what_its_mirror_may_have_sent_before_says_so_whether_it_came_or_not() -> None:
+    transactions = open_transactions(mirrored=True)
+    told = told_by_each(transactions, b"primary-7/perhaps")
+    assert [transaction and transaction.capture_id for transaction in told] == [b"primary-7"] * 4
+    assert [transaction and transaction.perhaps_repeated for transaction in told] == [True] * 4
+    assert [transaction and transaction.repeated for transaction in told] == [False, True, True, True]
+
+
+def test_how_many_are_remembered_is_bounded() -> None:
+    ids = PrimaryIds()
+
+    def named(number: int) -> bool:
+        transaction = Transaction(b"own/%d" % number)
+        ids.name(transaction)
+        return transaction.repeated
+
+    assert not any(named(number) for number in range(200_000))
+    assert all(named(number) for number in range(200_000 - 65_536, 200_000))
+    assert not named(0)
+
+
+def test_the_primary_takes_an_identifier_as_it_is() -> None:
+    told = open_transactions().end(end(b"1/2", request_headers=b64(b"x-capture-id: forged\r\n\r\n")), 0, 0)
     assert told is not None
-    assert (told.capture_id, told.request_headers) == (b"primary-9", b"host: a\r\n\r\n")
-
-
-def test_the_primary_does_not_believe_a_clients_identifier() -> None:
-    opened, _ = open_transactions().request(
-        request(b"1", headers=b"host: a\r\nx-capture-id: forged\r\n\r\n"), 0
-    )
-    assert opened is not None
-    assert opened.capture_id == b"1"
+    assert told.capture_id == b"1/2"
+    assert told.request_headers == b"x-capture-id: forged\r\n\r\n"
 
 
 @pytest.mark.parametrize(
