@@ -11,7 +11,7 @@ from pathlib import Path
 
 from capture.console import Console
 from capture.debian_release import bootstrap_suite
-from capture.engine import BOOTSTRAPPED, LABEL, Engine
+from capture.engine import LABEL, Engine
 from capture.errors import UserError, bad_input
 from capture.pinned_image import pull_pinned
 from capture.pull_error import PullError, PullFailure
@@ -75,7 +75,7 @@ def bootstrap(engine: Engine, name: str, suite: str, console: Console) -> None:
             stdout=subprocess.PIPE,
         ) as tar:
             assert tar.stdout is not None
-            engine.import_image(tar.stdout, name, {LABEL: f"{BOOTSTRAPPED}{suite}"}, ["bash"])
+            engine.import_image(tar.stdout, name, {LABEL: f"bootstrapped-{suite}"}, ["bash"])
         if tar.returncode != 0:
             engine.remove_image(name)
             raise UserError(

@@ -27,9 +27,6 @@ from capture.reference import parse_pinned, parse_reference
 LABEL = "cluster-traffic-capture"
 """Label on everything that is created; its value says what for."""
 
-BOOTSTRAPPED = "bootstrapped-"
-"""How the label's value begins on a base image that was made here; the release follows."""
-
 GROUP_LABEL = f"{LABEL}.group"
 """Label on what was made together; its value is the caller's."""
 
@@ -82,14 +79,13 @@ class Engine:
                 return None
 
     def image_digest(self, name: str) -> str | None:
-        """The digest that a registry gave for the image ``name``, which must be there; None when it was made on this engine."""
+        """The digest that a registry gave for the image ``name``, which must be there; None when it was made here.
+
+        containerd's image store gives what was made here a digest of its own.
+        """
         path = parse_pinned(name)[0].untagged
         with _translated(f"looking for image {name}"):
-            image = self._client.images.get(name)
-        # containerd's store gives what was imported a digest too.
-        if image.labels.get(LABEL, "").startswith(BOOTSTRAPPED):
-            return None
-        found = [str(each) for each in image.attrs.get("RepoDigests") or ()]
+            found = [str(each) for each in self._client.images.get(name).attrs.get("RepoDigests") or ()]
         return next((each.partition("@")[2] for each in found if each.partition("@")[0] == path), None)
 
     def registry_digest(self, name: str) -> str:
