@@ -78,7 +78,7 @@ def test_a_defect_ends_its_exchange_only(
     sockets: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig = Rig(sockets)
-    monkeypatch.setattr(rig.copies[0], "add", lambda _data: 1 // 0)
+    monkeypatch.setattr(Copy, "add", lambda _copy, _data: 1 // 0)
     rig.client.sendall(b"question")
     rig.exchange.start()
     with caplog.at_level(logging.ERROR):
