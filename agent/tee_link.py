@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Container
 from pathlib import Path
 
@@ -265,7 +266,7 @@ class _Offers:
         self.started_us = started_us
         self.open: set[int] = set()
         """Not acknowledged yet."""
-        self.acknowledged: dict[int, int] = {}
+        self.acknowledged: OrderedDict[int, int] = OrderedDict()
         """Those that were, in this order, with the number of the last question before; perhaps the tee never heard of it."""
         self._question = 0
 

@@ -44,7 +44,7 @@ class Transactions:
         self._early_answers: dict[bytes, Response] = {}
         self._recent: set[bytes] = set()
         self._recent_before: set[bytes] = set()
-        self._without_line: dict[bytes, None] = {}
+        self._without_line: OrderedDict[bytes, None] = OrderedDict()
         self.held_bytes = 0
         self.lost = 0
         """Transactions that were ended because the news of their end never came, or memory ran out."""
@@ -183,8 +183,7 @@ class Transactions:
     def _remember_without_line(self, identifier: bytes) -> None:
         self._without_line[identifier] = None
         if len(self._without_line) > _REMEMBERED_WITHOUT_LINE:
-            # The oldest.
-            del self._without_line[next(iter(self._without_line))]
+            self._without_line.popitem(last=False)
 
     def _ended(self, identifier: bytes) -> bool:
         return (
