@@ -95,7 +95,7 @@ def _values(settings: ProxySettings) -> dict[str, object]:
 
 def _long_queue_bytes(settings: ProxySettings) -> int:
     memory, spool = settings.tee_memory_bytes, settings.spool_bytes
-    # The second: of memory the agent gets half at once, and lines that wait must not have all of it.
+    # The second: half of the memory stays where the agent was told that it is, and lines that wait must not have all of it.
     return min((memory + spool) * 3 // 4, spool + memory // 4)
 
 
