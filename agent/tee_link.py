@@ -91,8 +91,9 @@ class TeeLink:
             try:
                 await self._serve()
             except (ConnectionRefusedError, FileNotFoundError):
-                # Nobody listens: it has ended.
-                self._when_read(self._gone)
+                # Nobody listens: it has ended. What is still being read came from it before.
+                if not self._reading:
+                    self._gone()
             except (OSError, HandoverError, TimeoutError) as error:
                 _LOG.debug("the tee: %s", error)
             await asyncio.sleep(_AGAIN_S)
