@@ -47,11 +47,11 @@ def test_large_requests_are_kept_until_the_shadow_is_back(
     docker_engine: Engine, images: Images, network: str, session_id: str
 ) -> None:
     setting = Setting(docker_engine, images, network, session_id)
-    # In memory there is room for 32 of them: what half of it holds is offered from there, and all others from the spool.
-    env = {"CAPTURE_TEE_MEMORY_BYTES": str(4 * MB), "CAPTURE_SPOOL_BYTES": str(64 * MB)}
+    # In memory there is room for 128 of them: what half of it holds is offered from there, and all others from the spool.
+    env = {"CAPTURE_TEE_MEMORY_BYTES": str(16 * MB), "CAPTURE_SPOOL_BYTES": str(64 * MB)}
     requests = [
         Request("POST", b"/_bulk", case=case, body=text(100 * KB))
-        for case in (new_case() for _ in range(200))
+        for case in (new_case() for _ in range(300))
     ]
     with ExitStack() as stack:
         thread = stack.enter_context(LoopThread())
@@ -63,7 +63,7 @@ def test_large_requests_are_kept_until_the_shadow_is_back(
                 assert client.exchange(request).status == 200
         poll("all to wait", lambda: status_of(primary)["waiting_for_shadow"] == len(requests), 20)
         status = status_of(primary)
-        assert status["tee"]["spool_bytes"] > 20 * MB
+        assert status["tee"]["spool_bytes"] > 25 * MB
         assert status["tee"]["waiting_for_agent"] == len(requests)
         assert not any(shadow.by_case(request.case) for request in requests)
 

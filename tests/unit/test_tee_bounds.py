@@ -232,7 +232,7 @@ def test_an_agent_that_reads_slowly_pins_a_part_of_the_memory_only(tmp_path: Pat
 
 def test_large_requests_are_offered_though_none_is_acknowledged(tmp_path: Path) -> None:
     # Their answers are short: they wait in memory, which was too much for the old bound.
-    with running_tee(tmp_path, memory_bytes=4 * MIB) as tee:
+    with running_tee(tmp_path, memory_bytes=4 * MIB, room_wait_s=PATIENCE_S) as tee:
         agent, request, answer = tee.agent(), random.Random(1).randbytes(100_000), b"a" * 10_000
         for _ in range(200):
             pass_through_and_back(tee, request, answer)
