@@ -49,8 +49,9 @@ def test_large_requests_are_kept_until_the_shadow_is_back(
     setting = Setting(docker_engine, images, network, session_id)
     # In memory there is room for 128 of them: what half of it holds is offered from there, and all others from the spool.
     env = {"CAPTURE_TEE_MEMORY_BYTES": str(16 * MB), "CAPTURE_SPOOL_BYTES": str(64 * MB)}
+    # Their answers are short, and wait with them.
     requests = [
-        Request("POST", b"/_bulk", case=case, body=text(100 * KB))
+        Request("POST", b"/_bulk", case=case, body=text(100 * KB), answer="size=8000")
         for case in (new_case() for _ in range(300))
     ]
     with ExitStack() as stack:
