@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,9 @@ class Agent:
         proxy = Proxy(settings.message_bytes, mirrored=settings.cluster == "shadow")
         self._transactions = Transactions(proxy, settings.pending_bytes, int(settings.unanswered_s * 1e9))
         submit = self._mirror.submit if self._mirror is not None else None
-        self._pipeline = Pipeline(proxy, self._transactions, self._order, submit, self._status)
+        self._pipeline = Pipeline(
+            proxy, self._transactions, self._order, submit, self._status, settings.pending_bytes
+        )
         self._log = CaptureLog(
             Path(settings.log_path),
             settings.log_file_bytes,
@@ -85,7 +87,9 @@ class Agent:
         self._lines = LineMaker(self._pipeline.ended, entries, self._log)
         self._unsent = UnsentFile(Path(f"{settings.log_path}.unsent"), settings.mirror_queue_bytes)
         self._copy_came = asyncio.Event()
-        self._tee = TeeLink(runtime, self._take_copy, self._copy_unreadable)
+        self._tee = TeeLink(
+            runtime, self._take_copy, self._copy_unreadable, self._tee_answered, self._tee_gone
+        )
         self._connections: set[asyncio.Transport] = set()
         self._ring: EndsProtocol | None = None
 
@@ -192,6 +196,8 @@ class Agent:
 
     def _ring_protocol(self) -> EndsProtocol:
         self._ring = EndsProtocol(self._take_ends, self._peer_failed, self._connections)
+        # What was read of an earlier connection may be lost, with the agent that had it or with a line that was cut.
+        self._pipeline.lines_lost(time.time_ns() // 1000, time.monotonic_ns())
         return self._ring
 
     def _take_messages(self, messages: list[Message], now_ns: int) -> None:
@@ -199,13 +205,25 @@ class Agent:
         self._go_on()
 
     def _take_ends(self, lines: list[bytes], now_ns: int, now_us: int) -> None:
+        lost = self._status.ring_dropped + self._status.protocol_errors
         self._pipeline.ends(lines, now_ns, now_us)
+        if self._status.ring_dropped + self._status.protocol_errors > lost:
+            self._pipeline.lines_lost(now_us, now_ns)
         self._go_on()
 
     def _take_copy(self, copy: Copy) -> None:
         self._pipeline.copy(copy, time.monotonic_ns())
         self._copy_came.set()
         self._go_on()
+
+    def _tee_answered(self, question: int, under_way: Container[bytes]) -> None:
+        self._pipeline.answered(question, under_way)
+        self._copy_came.set()
+        self._go_on()
+
+    def _tee_gone(self) -> None:
+        if self._pipeline.waiting_for_copies:
+            self._tee_answered(self._pipeline.asked(), ())
 
     def _copy_unreadable(self) -> None:
         self._status.copies_unreadable += 1
@@ -214,7 +232,7 @@ class Agent:
         """The tee is stopping too, and hands over what it has."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until_s):
-                while self._pipeline.awaits_copies:
+                while self._pipeline.waiting_for_copies:
                     self._copy_came.clear()
                     await self._copy_came.wait()
 
@@ -228,7 +246,10 @@ class Agent:
             await asyncio.sleep(1)
             if not self._ring_connected:
                 await self._ask_for_ring()
-            self._pipeline.tick(time.monotonic_ns())
+            now_ns = time.monotonic_ns()
+            self._pipeline.tick(now_ns)
+            if self._pipeline.is_to_ask(now_ns) or self._tee.is_to_confirm:
+                self._tee.ask(self._pipeline.asked())
             if self._mirror is not None:
                 self._mirror.check_deadlines()
             self._go_on()
@@ -257,6 +278,8 @@ class Agent:
             "removed_bytes": self._log.removed_bytes,
             "removed_unsent": self._log.removed_unsent,
             "open_transactions": len(self._transactions),
+            "waiting_for_copies": self._pipeline.waiting_for_copies,
+            "copies_waiting": self._pipeline.waiting_copies,
             "waiting_for_shadow": self._mirror.waiting if self._mirror is not None else 0,
             "bodies_dropped": self._log.bodies_dropped,
             "waiting_for_disk_bytes": self._log.queued_bytes,

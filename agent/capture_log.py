@@ -148,17 +148,19 @@ class CaptureLog:
             _tell(finished)
 
     def append_long(self, line: LongLine) -> None:
-        """Queue a long line; without its bodies when too many wait."""
+        """Queue a long line; without its bodies when too many wait. What it has in memory counts as the other lines do."""
         with self._lock:
             behind = self._queued_long > self._long_queue_bytes
-            stopping = self._stopping.is_set()
-            if stopping:
+            memory = line.memory_bytes
+            no_room = self._stopping.is_set() or self._queued + memory > self._queue_bytes
+            if no_room:
                 self._drop(1)
             elif behind:
                 self.bodies_dropped += 1
             else:
                 self._queued_long += line.wire_bytes
-        if stopping:
+                self._queued += memory
+        if no_room:
             _tell((line.finished,))
         elif behind:
             self._append_without_bodies(line)
@@ -276,6 +278,7 @@ class CaptureLog:
         finally:
             with self._lock:
                 self._queued_long -= line.wire_bytes
+                self._queued -= line.memory_bytes
             _tell((line.finished,))
 
     def _write_without_bodies(self, line: LongLine) -> None:

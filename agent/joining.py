@@ -1,6 +1,11 @@
-"""Joins HAProxy's news of a transaction's end with the tee's copy of it; either may come first. No I/O; the caller says what time it is."""
+"""Joins HAProxy's line about a transaction's end with the tee's copy of it; either may come first. No I/O; the caller says what time it is.
+
+A transaction waits for its copy until the tee says that it has none (`asked`, `answered`), a copy for its line until it is known that the line
+may be lost (`lines_lost`). Bounds in bytes are the last resort.
+"""
 
 from collections import OrderedDict
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,21 +13,17 @@ from agent.copied import Copied
 from agent.lease import Lease
 from record.transaction import Transaction
 
-# The tee tells of an exchange within milliseconds of its end, but may have many to tell.
-_COPY_NS: Final = 10 * 10**9
+# A line that may be lost, or still to come, is waited for so long: HAProxy's ring is read within seconds, and clients slower than this are rare.
+_DOUBTFUL_NS: Final = 600 * 10**9
 
-# A client that reads slowly gets from HAProxy's buffers what the tee passed long ago.
-_END_NS: Final = 600 * 10**9
+# A copy that does not come so soon after its line is asked for. The tee offers an exchange within milliseconds of its end.
+_SOON_NS: Final = 10**9
 
-# Transactions whose copies are awaited at most: the tee has stopped telling then.
-_WAITING: Final = 65536
+# Of those that were ended without, so that a copy that comes too late is known for what it is.
+_REMEMBERED: Final = 65536
 
-# And so many copies at most, but for those that came just now: the tee lets the agent have 4096 of them (`tee.app`), and offers no more then.
-_COPIES: Final = 2048
-_FRESH_NS: Final = 30 * 10**9
-
-# Identifiers of those that were ended without, so that a copy that comes too late is known for what it is.
-_REMEMBERED: Final = 16384
+# What a copy takes here besides the bytes that came with it.
+_COPY_BYTES: Final = 2048
 
 
 @dataclass(slots=True)
@@ -31,82 +32,155 @@ class Copy:
 
     copied: Copied
     lease: Lease
+    inline_bytes: int = 0
+    """Of its bytes, those that are in the agent's memory."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A transaction without its copy."""
+
+    transaction: Transaction
+    since_ns: int
+    questions: int
+    """That had been asked when it came, or when the tee said that it is under way."""
 
 
 class Joining:
-    """Those that wait for their other half."""
+    """Those that wait for their other half.
 
-    def __init__(self) -> None:
-        self._ended: OrderedDict[bytes, tuple[Transaction, int]] = OrderedDict()
-        self._copies: OrderedDict[bytes, tuple[Copy, int]] = OrderedDict()
+    Args:
+        max_bytes: memory for transactions that wait, and for copies that wait: so much for each. Beyond it the oldest are given up.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._ended: OrderedDict[bytes, _Waiting] = OrderedDict()
+        self._ended_bytes = 0
+        self._copies: OrderedDict[bytes, Copy] = OrderedDict()
+        self._copies_bytes = 0
+        self._doubtful: OrderedDict[bytes, int] = OrderedDict()
+        self._lost_until_us = -1
         self._given_up: OrderedDict[bytes, None] = OrderedDict()
+        self._questions = 0
         self.missing = 0
         """Transactions through the tee whose copy never came."""
         self.unclaimed = 0
-        """Copies of which HAProxy told nothing."""
+        """Copies whose line never came."""
 
     def __len__(self) -> int:
         return len(self._ended)
 
+    @property
+    def copies(self) -> int:
+        """Copies that wait for their lines."""
+        return len(self._copies)
+
     def end(self, transaction: Transaction, now_ns: int) -> Copy | None:
-        """HAProxy is done with a transaction: its copy; None: it is waited for. Not of one whose copy was given up."""
-        found = self._copies.pop(transaction.id, None)
-        if found is None:
-            self._ended[transaction.id] = transaction, now_ns
+        """HAProxy is done with a transaction: its copy; None: it is waited for."""
+        copy = self._copies.pop(transaction.id, None)
+        if copy is None:
+            self._ended[transaction.id] = _Waiting(transaction, now_ns, self._questions)
+            self._ended_bytes += transaction.held_bytes
             return None
-        return found[0]
+        self._forget(copy)
+        return copy
 
     def copy(self, copy: Copy, now_ns: int) -> Transaction | None:
-        """The tee has handed over an exchange: its transaction; None: HAProxy has not told of its end yet, or it ended without."""
+        """The tee has handed over an exchange: its transaction; None: its line has not come yet, or it ended without."""
         identifier = copy.copied.id
         found = self._ended.pop(identifier, None)
         if found is not None:
-            return found[0]
+            self._ended_bytes -= found.transaction.held_bytes
+            return found.transaction
         if identifier in self._given_up or identifier in self._copies:
             copy.lease.release()
-        else:
-            self._copies[identifier] = copy, now_ns
+            return None
+        self._copies[identifier] = copy
+        self._copies_bytes += _size(copy)
+        if copy.copied.last_us <= self._lost_until_us:
+            self._doubtful[identifier] = now_ns
         return None
 
-    def overdue(self, now_ns: int) -> list[Transaction]:
-        """The transactions whose copies are waited for no longer; they are without content."""
-        ended = self._ended
+    def is_to_ask(self, now_ns: int) -> bool:
+        """Whether a copy is late, so that the tee is to be asked for it."""
+        return bool(self._ended) and now_ns - next(iter(self._ended.values())).since_ns >= _SOON_NS
+
+    def asked(self) -> int:
+        """The tee is asked now what it has: the question's number."""
+        self._questions += 1
+        return self._questions
+
+    def answered(self, question: int, under_way: Container[bytes]) -> list[Transaction]:
+        """The tee has offered all that it had when it was asked, but for what was under way: those that it has no copy of.
+
+        Their lines had come before the question, so whatever there was of their exchanges had begun.
+        """
         given_up = []
-        while ended:
-            identifier, (transaction, since_ns) = next(iter(ended.items()))
-            if now_ns - since_ns < _COPY_NS and len(ended) <= _WAITING:
+        while self._ended:
+            identifier, waiting = next(iter(self._ended.items()))
+            if waiting.questions >= question:
+                # Those behind it came later.
                 break
-            del ended[identifier]
-            self._remember(identifier)
-            self.missing += 1
-            given_up.append(transaction)
+            if identifier in under_way:
+                waiting.questions = self._questions
+                self._ended.move_to_end(identifier)
+            else:
+                given_up.append(self._give_up(identifier))
         return given_up
 
-    def unclaimed_copies(self, now_ns: int) -> list[Copy]:
-        """The copies of whose transactions no news are waited for any longer."""
-        copies = self._copies
+    def too_many(self) -> list[Transaction]:
+        """The transactions that memory has no room for any longer; they are without content."""
         given_up = []
-        while copies:
-            identifier, (copy, since_ns) = next(iter(copies.items()))
-            patience_ns = _END_NS if len(copies) <= _COPIES else _FRESH_NS
-            if now_ns - since_ns < patience_ns:
+        while self._ended_bytes > self._max_bytes:
+            given_up.append(self._give_up(next(iter(self._ended))))
+        return given_up
+
+    def lines_lost(self, until_us: int, now_ns: int) -> None:
+        """Lines about transactions that ended before ``until_us`` (HAProxy's clock) may be lost."""
+        self._lost_until_us = until_us
+        for identifier in self._copies:
+            self._doubtful.setdefault(identifier, now_ns)
+
+    def unclaimed_copies(self, now_ns: int) -> list[Copy]:
+        """The copies whose lines are waited for no longer."""
+        given_up = []
+        while self._doubtful:
+            identifier, since_ns = next(iter(self._doubtful.items()))
+            if now_ns - since_ns < _DOUBTFUL_NS:
                 break
-            del copies[identifier]
-            self._remember(identifier)
-            self.unclaimed += 1
-            given_up.append(copy)
+            given_up.append(self._unclaim(identifier))
+        while self._copies_bytes > self._max_bytes:
+            given_up.append(self._unclaim(next(iter(self._copies))))
         return given_up
 
     def abandon(self) -> list[Transaction]:
         """The agent stops: the transactions that still wait, oldest first."""
-        waiting = [transaction for transaction, _ in self._ended.values()]
-        for identifier in self._ended:
-            self._remember(identifier)
-        self.missing += len(waiting)
-        self._ended.clear()
-        return waiting
+        return [self._give_up(identifier) for identifier in list(self._ended)]
+
+    def _give_up(self, identifier: bytes) -> Transaction:
+        transaction = self._ended.pop(identifier).transaction
+        self._ended_bytes -= transaction.held_bytes
+        self._remember(identifier)
+        self.missing += 1
+        return transaction
+
+    def _unclaim(self, identifier: bytes) -> Copy:
+        copy = self._copies.pop(identifier)
+        self._forget(copy)
+        self._remember(identifier)
+        self.unclaimed += 1
+        return copy
+
+    def _forget(self, copy: Copy) -> None:
+        self._copies_bytes -= _size(copy)
+        self._doubtful.pop(copy.copied.id, None)
 
     def _remember(self, identifier: bytes) -> None:
         self._given_up[identifier] = None
         if len(self._given_up) > _REMEMBERED:
             self._given_up.popitem(last=False)
+
+
+def _size(copy: Copy) -> int:
+    return _COPY_BYTES + copy.inline_bytes

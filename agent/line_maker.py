@@ -31,6 +31,7 @@ class LongBodiesLine:
         self._transaction = transaction
         self._entries = entries
         self.wire_bytes: int = 0
+        self.memory_bytes: int = transaction.held_bytes
         for body in (transaction.request_long, transaction.response_long):
             if body is not None:
                 self.wire_bytes += body.wire_bytes

@@ -85,6 +85,15 @@ class End:
         self.late: bool = fields[5] != _NOTHING
         """HAProxy did not wait for the acknowledgement of the request or of the answer (``timeout processing``)."""
 
+    @property
+    def completion(self) -> int:
+        """The answer's number; 0: there was none.
+
+        Raises:
+            ValueError: it is no number.
+        """
+        return _number(self._fields[10])
+
     def fill(self, transaction: Transaction, proxy: Proxy) -> None:
         """Put into the transaction what the line says and no message has said before.
 

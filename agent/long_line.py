@@ -30,6 +30,10 @@ class LongLine(Protocol):
         """About how much is read to make it."""
 
     @property
+    def memory_bytes(self) -> int:
+        """About how much memory it takes as long as it waits."""
+
+    @property
     def transaction(self) -> Transaction | None:
         """What the line tells, for another process that makes lines; None: only this one can."""
 

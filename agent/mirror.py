@@ -24,8 +24,8 @@ _CONNECT_S = 5.0
 # A target that has not answered an attempt for so long gets no second one at the same time.
 _SLOW_CONNECT_S = 1.0
 
-# Requests whose bodies the tee keeps, at most: it offers no more copies when the agent has 4096 of them (`tee.app`), and the capture needs some too.
-_BODIES = 2048
+# Of a request whose body the tee keeps, what the agent has in memory besides its message: where the body is, and who needs it.
+_BODY_BYTES = 2048
 
 
 class _Target:
@@ -104,7 +104,6 @@ class Mirror:
         self._loop = asyncio.get_running_loop()
         self._queue = MirrorQueue()
         self._queued_bytes = 0
-        self._bodies = 0
         self._busy: set[MirrorConnection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
@@ -131,14 +130,11 @@ class Mirror:
             transaction.request_wire,
             done,
         )
-        if self._queued_bytes + len(job.message) > self._queue_bytes or (
-            done is not None and self._bodies >= _BODIES
-        ):
+        if self._queued_bytes + _held_bytes(job) > self._queue_bytes:
             self._status.mirror_dropped += 1
             self._order.finish(completion)
             return False
-        self._queued_bytes += len(job.message)
-        self._bodies += done is not None
+        self._queued_bytes += _held_bytes(job)
         self._queue.push(job)
         return True
 
@@ -146,8 +142,7 @@ class Mirror:
         """Queue what an earlier agent had left, before anything else; the jobs are numbered from 1 on."""
         self._order.resume(len(jobs))
         for job in jobs:
-            self._queued_bytes += len(job.message)
-            self._bodies += job.done is not None
+            self._queued_bytes += _held_bytes(job)
             self._queue.push(job)
 
     def dispatch(self) -> None:
@@ -228,10 +223,9 @@ class Mirror:
         self._done(job)
 
     def _done(self, job: Job) -> None:
-        self._queued_bytes -= len(job.message)
+        self._queued_bytes -= _held_bytes(job)
         self._order.finish(job.completion)
         if job.done is not None:
-            self._bodies -= 1
             job.done()
         self.dispatch()
         if self._drained is not None and not self._drained.done() and not self.waiting:
@@ -304,3 +298,8 @@ class Mirror:
         for target in self._targets:
             target.retry_at = 0.0
         self.dispatch()
+
+
+def _held_bytes(job: Job) -> int:
+    """Memory for a request that waits."""
+    return len(job.message) + (0 if job.body is None else _BODY_BYTES)

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from agent.joining import Copy, Joining
 from agent.lines import NO_ID, TEE, End, completion_of, parse_line
@@ -29,6 +29,9 @@ _SILENT_NS = 10**9
 # How long the order waits for HAProxy's news of a completion whose number is known to be given.
 _PATIENCE_NS = 2 * 10**9
 
+# Memory for transactions that wait for the tee's copies, and for copies that wait for HAProxy's lines.
+_WAITING_BYTES = 64 * 1024 * 1024
+
 SubmitToShadow = Callable[[Transaction, int, Callable[[], None] | None], bool]
 """Takes a request, the number of its completion, and what to call when its body is needed no longer."""
 
@@ -39,6 +42,7 @@ class Pipeline:
     Args:
         proxy: the HAProxy that tells of them.
         submit: queues a request for the shadow; None when nothing is mirrored.
+        waiting_bytes: see `agent.joining.Joining`.
     """
 
     def __init__(
@@ -48,10 +52,12 @@ class Pipeline:
         order: CausalOrder,
         submit: SubmitToShadow | None,
         status: Status,
+        waiting_bytes: int = _WAITING_BYTES,
     ) -> None:
         self._proxy = proxy
         self._transactions = transactions
-        self._joining = Joining()
+        self._joining = Joining(waiting_bytes)
+        self._completions: dict[bytes, int] = {}
         self._order = order
         self._submit = submit
         self._status = status
@@ -92,7 +98,7 @@ class Pipeline:
         self._bound(now_ns)
         for transaction in self._transactions.silent(now_ns - _SILENT_NS):
             self._ended(transaction, now_ns)
-        for transaction in self._joining.overdue(now_ns):
+        for transaction in self._joining.too_many():
             self.finish(transaction)
         for copy in self._joining.unclaimed_copies(now_ns):
             self._unclaimed(copy, now_ns)
@@ -109,10 +115,32 @@ class Pipeline:
         self._status.copies_missing = self._joining.missing
         self._status.copies_unclaimed = self._joining.unclaimed
 
+    def is_to_ask(self, now_ns: int) -> bool:
+        """Whether the tee is to be asked what it has: a copy is late."""
+        return self._joining.is_to_ask(now_ns)
+
+    def asked(self) -> int:
+        """The tee is asked now; the question's number, for `answered`."""
+        return self._joining.asked()
+
+    def answered(self, question: int, under_way: Container[bytes]) -> None:
+        """The tee has handed over all that it had when it was asked, but for these; or it has gone, and with it what it had."""
+        for transaction in self._joining.answered(question, under_way):
+            self.finish(transaction)
+
+    def lines_lost(self, until_us: int, now_ns: int) -> None:
+        """HAProxy's lines about what ended before ``until_us`` may be lost: nobody had read them, or an agent that was killed had."""
+        self._joining.lines_lost(until_us, now_ns)
+
     @property
-    def awaits_copies(self) -> bool:
-        """Transactions have ended whose copies the tee has not handed over yet."""
-        return len(self._joining) > 0
+    def waiting_copies(self) -> int:
+        """Copies whose transactions HAProxy has not ended: their clients are still reading."""
+        return self._joining.copies
+
+    @property
+    def waiting_for_copies(self) -> int:
+        """Transactions that have ended whose copies the tee has not handed over yet."""
+        return len(self._joining)
 
     def copy(self, copy: Copy, now_ns: int) -> None:
         """The tee has handed over what passed in an exchange."""
@@ -141,12 +169,22 @@ class Pipeline:
         transaction = self._transactions.end(end, now_ns, now_us)
         if transaction is not None:
             self._ended(transaction, now_ns)
+        elif self._submit is not None and end.completion:
+            # Its record is written; what waits for its answer must not wait for ever.
+            self._order.finish(self._order.complete(end.completion))
 
     def _ended(self, transaction: Transaction, now_ns: int) -> None:
         """HAProxy is done with a transaction."""
         if not transaction.through_tee:
             self.finish(transaction)
             return
+        if self._submit is not None and transaction.mirror is None:
+            # Now, whenever the copy comes: what depends on this answer waits for it, and it is not taken for lost.
+            self._place(transaction)
+            if transaction.completion:
+                self._completions[transaction.id] = self._order.complete(
+                    transaction.completion, transaction.answered_us
+                )
         copy = self._joining.end(transaction, now_ns)
         if copy is not None:
             self._join(transaction, copy)
@@ -235,7 +273,7 @@ class Pipeline:
         """The primary is done with the request: now the shadow may have it."""
         if self._submit is None:
             return
-        completion = self._completed(transaction)
+        completion = self._completion(transaction)
         if completion:
             # Where nobody knows what its client knew, it may be all that was given by now; but a request waits for itself never.
             transaction.earlier_completions = min(transaction.earlier_completions, completion - 1)
@@ -267,10 +305,13 @@ class Pipeline:
                 if done is not None:
                     done()
 
-    def _completed(self, transaction: Transaction) -> int:
+    def _completion(self, transaction: Transaction) -> int:
         """The number of its answer in the order; 0: there is none that anybody waits for."""
         if not transaction.completion:
             return 0
+        number = self._completions.pop(transaction.id, None)
+        if number is not None:
+            return number
         return self._order.complete(transaction.completion, transaction.answered_us)
 
     def finish(self, transaction: Transaction, copy: Copy | None = None) -> None:
@@ -288,7 +329,7 @@ class Pipeline:
                     f"not sent: {'its end is unknown' if lost else 'the request did not reach a node'}"
                 )
                 self._status.not_mirrored_unanswered += 1
-                self._order.finish(self._completed(transaction))
+                self._order.finish(self._completion(transaction))
         self._status.transactions += 1
         self.ended.append(transaction)
 

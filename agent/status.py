@@ -41,9 +41,11 @@ class Status:
     copied: int = 0
     """Transactions that the tee's copies were joined to."""
     copies_missing: int = 0
-    """Transactions through the tee whose copies never came: their content is not in the record, and they were not mirrored."""
+    """Transactions through the tee of which it has no copy (it had no room at all, it was killed, or memory for those that wait, ``pending_bytes``, had no room): their content is not in
+    the record, and they were not mirrored."""
     copies_unclaimed: int = 0
-    """Copies of which HAProxy told nothing within ten minutes: an agent that was killed had read the line."""
+    """Copies whose line did not come within ten minutes after lines may have been lost (an agent was killed, HAProxy's ring was full, a line
+    could not be read), or that memory for them (``pending_bytes``) had no room for: recorded without what the line would have said."""
     copies_unreadable: int = 0
     """Copies that could not be read."""
     answers_not_reached: int = 0

@@ -1,4 +1,4 @@
-"""The agent's connection to the tee: takes exchanges, acknowledges them, and ends a tee that no longer does anything."""
+"""The agent's connection to the tee: takes exchanges, acknowledges them, asks what there still is, and ends a tee that no longer does anything."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,24 @@ import socket
 import struct
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 from agent.copied import Copied, read_copied
 from agent.joining import Copy
 from agent.lease import Lease
-from tee.handover import Exchange, Frames, HandoverError, decode, encode_acknowledgement
+from agent.proxy_header import parse_proxy_header
+from tee.handover import (
+    Answer,
+    Exchange,
+    Frames,
+    HandoverError,
+    Hello,
+    Question,
+    decode,
+    encode_acknowledgement,
+    encode_question,
+)
 from tee.reading import Areas, CopiedStream, close_all, receive_hello
 
 _LOG = logging.getLogger(__name__)
@@ -35,8 +46,8 @@ _LOOK_EVERY_S = 1.0
 # Of the stop: an answer is not waited for.
 _CLOSE_S = 0.5
 
-# More than the tee offers at once (`tee.app`): of those before it has heard.
-_REMEMBERED = 8192
+# Of each, the memory takes 100 bytes.
+_UNCONFIRMED = 8192
 
 
 class TeeLink:
@@ -45,13 +56,24 @@ class TeeLink:
     Args:
         runtime: directory of ``tee-agent.sock`` and ``tee-status.sock``.
         failed: counts what can't be read.
+        answered: gets the answers to `ask`: the question's number, and the identifiers of what was under way.
+        gone: called when there is no tee; what it had, and had not handed over, is lost.
     """
 
-    def __init__(self, runtime: Path, take: Callable[[Copy], None], failed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        runtime: Path,
+        take: Callable[[Copy], None],
+        failed: Callable[[], None],
+        answered: Callable[[int, Container[bytes]], None],
+        gone: Callable[[], None],
+    ) -> None:
         self._path = os.fspath(runtime / "tee-agent.sock")
         self._status_path = os.fspath(runtime / "tee-status.sock")
         self._take = take
         self._failed = failed
+        self._answered = answered
+        self._gone = gone
         self._loop = asyncio.get_running_loop()
         self._offers = _Offers(0)
         self._writer: asyncio.StreamWriter | None = None
@@ -68,9 +90,27 @@ class TeeLink:
         while True:
             try:
                 await self._serve()
+            except (ConnectionRefusedError, FileNotFoundError):
+                # Nobody listens: it has ended. What is still being read came from it before.
+                if not self._reading:
+                    self._gone()
             except (OSError, HandoverError, TimeoutError) as error:
                 _LOG.debug("the tee: %s", error)
             await asyncio.sleep(_AGAIN_S)
+
+    @property
+    def is_to_confirm(self) -> bool:
+        """So many acknowledgements are remembered that the tee should be asked: its answer shows which ones it has read."""
+        return len(self._offers.acknowledged) > _UNCONFIRMED
+
+    def ask(self, number: int) -> None:
+        """Ask what the tee has; not while it is away."""
+        if self._writer is None or self._writer.is_closing():
+            return
+        # First: the answer confirms them.
+        self._send_acknowledgements()
+        self._offers.asked(number)
+        self._writer.write(encode_question(Question(number)))
 
     async def watch(self) -> None:
         """End a frozen tee, so that the supervisor starts another one. Until cancelled."""
@@ -132,7 +172,11 @@ class TeeLink:
         try:
             while data := await reader.read(_READ_BYTES):
                 for payload in frames.feed(data):
-                    self._offered(decode_exchange(payload), areas)
+                    message = decode_message(payload)
+                    if isinstance(message, Answer):
+                        self._take_answer(message)
+                    else:
+                        self._offered(message, areas)
         finally:
             self._writer = None
             writer.close()
@@ -157,6 +201,29 @@ class TeeLink:
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
+    def _take_answer(self, answer: Answer) -> None:
+        self._offers.confirmed(answer.question)
+        if not all(answer.under_way):
+            # Whose they are is still on its way: the next answer will tell.
+            return
+        identifiers = {_identifier(beginning) for beginning in answer.under_way}
+        self._when_read(lambda: self._answered(answer.question, identifiers))
+
+    def _when_read(self, then: Callable[[], None]) -> None:
+        """Do it when the copies that have been offered until now are read."""
+        reading = set(self._reading)
+        if not reading:
+            then()
+            return
+
+        async def wait() -> None:
+            await asyncio.wait(reading)
+            then()
+
+        task = self._loop.create_task(wait(), name="copies-are-read")
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
     async def _read_apart(self, exchange: Exchange, offers: "_Offers", areas: Areas) -> None:
         self._took(exchange, offers, areas, await self._loop.run_in_executor(None, _read, exchange, areas))
 
@@ -171,7 +238,8 @@ class TeeLink:
         elif not copied.id:
             lease.release()
         else:
-            self._take(Copy(copied, lease))
+            inline = len(exchange.request.inline) + len(exchange.response.inline)
+            self._take(Copy(copied, lease, inline))
 
     def _acknowledge(self, offers: "_Offers", number: int, _areas: Areas) -> None:
         offers.acknowledge(number)
@@ -199,14 +267,24 @@ class _Offers:
         self.started_us = started_us
         self.open: set[int] = set()
         """Not acknowledged yet."""
-        self.acknowledged: OrderedDict[int, None] = OrderedDict()
-        """The last ones that were; perhaps the tee never heard of it."""
+        self.acknowledged: OrderedDict[int, int] = OrderedDict()
+        """Those that were, in this order, with the number of the last question before; perhaps the tee never heard of it."""
+        self._question = 0
 
     def acknowledge(self, number: int) -> None:
         self.open.discard(number)
-        self.acknowledged[number] = None
-        if len(self.acknowledged) > _REMEMBERED:
-            self.acknowledged.popitem(last=False)
+        self.acknowledged[number] = self._question
+
+    def asked(self, question: int) -> None:
+        self._question = question
+
+    def confirmed(self, question: int) -> None:
+        """The tee has read the question, and the acknowledgements before it."""
+        while self.acknowledged:
+            number, before = next(iter(self.acknowledged.items()))
+            if before >= question:
+                break
+            del self.acknowledged[number]
 
 
 def _read(exchange: Exchange, areas: Areas) -> Copied | None:
@@ -221,14 +299,22 @@ def _read(exchange: Exchange, areas: Areas) -> Copied | None:
     return None
 
 
-def decode_exchange(payload: bytes) -> Exchange:
-    """What a frame behind the hello offers.
+def _identifier(beginning: bytes) -> bytes:
+    """Whose request begins so; empty: nobody's that HAProxy tells of."""
+    try:
+        return parse_proxy_header(beginning).identifier
+    except ValueError:
+        return b""
+
+
+def decode_message(payload: bytes) -> Exchange | Answer:
+    """What a frame behind the hello offers, or answers.
 
     Raises:
-        HandoverError: it is no exchange.
+        HandoverError: it does neither.
     """
     message = decode(payload)
-    if not isinstance(message, Exchange):
+    if isinstance(message, Hello):
         raise HandoverError("a second hello")
     return message
 

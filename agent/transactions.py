@@ -19,8 +19,12 @@ LOST: Final = b"??"
 SERVER_CLOSED: Final = b"SH"
 """Termination of a transaction whose node closed without an answer, as HAProxy calls it where it tells of it."""
 
-# How many ended transactions are remembered at least, to know late news of them for what they are.
+# How many ended transactions are remembered at least, to know late news of them for what they are: a line that is read twice, a message that
+# was read after the line.
 _REMEMBERED: Final = 32768
+
+# Those that ended without their line are few, and it may come hours later: a client may read as slowly as it likes. 200 bytes each.
+_REMEMBERED_WITHOUT_LINE: Final = 131072
 
 
 class Transactions:
@@ -41,6 +45,7 @@ class Transactions:
         self._early_answers: dict[bytes, Response] = {}
         self._recent: set[bytes] = set()
         self._recent_before: set[bytes] = set()
+        self._without_line: OrderedDict[bytes, None] = OrderedDict()
         self.primary_ids = PrimaryIds()
         """Used where the proxy is the shadow's."""
         self.held_bytes = 0
@@ -148,7 +153,7 @@ class Transactions:
     def unheard_of(self, identifier: bytes, now_ns: int) -> Transaction:
         """One that is known by its copy alone. What HAProxy may still tell of it comes too late."""
         transaction = self._new(identifier, now_ns)
-        self._remember(identifier)
+        self._remember_without_line(identifier)
         return transaction
 
     def abandon(self) -> list[Transaction]:
@@ -180,15 +185,24 @@ class Transactions:
     def _drop(self, transaction: Transaction) -> None:
         del self._open[transaction.id]
         self.held_bytes -= transaction.held_bytes
-        self._remember(transaction.id)
+        self._remember_without_line(transaction.id)
 
     def _remember(self, identifier: bytes) -> None:
         self._recent.add(identifier)
         if len(self._recent) >= _REMEMBERED:
             self._recent_before, self._recent = self._recent, set()
 
+    def _remember_without_line(self, identifier: bytes) -> None:
+        self._without_line[identifier] = None
+        if len(self._without_line) > _REMEMBERED_WITHOUT_LINE:
+            self._without_line.popitem(last=False)
+
     def _ended(self, identifier: bytes) -> bool:
-        return identifier in self._recent or identifier in self._recent_before
+        return (
+            identifier in self._recent
+            or identifier in self._recent_before
+            or identifier in self._without_line
+        )
 
     def _keep_early(self, identifier: bytes, event: Response) -> None:
         # After a stall of the agent two connections can be read in the wrong order; by a few requests, never by many.

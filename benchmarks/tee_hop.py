@@ -46,7 +46,6 @@ _SETTINGS = """
 memory_bytes = 268435456
 spool_dir = "{directory}"
 spool_bytes = 4294967296
-kept_exchanges = 10000
 room_wait_s = 0.1
 drain_s = 1.0
 """

@@ -94,7 +94,6 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "tee_check_every_ms": _TEE_CHECK_EVERY_MS[settings.role],
         **_line_bounds(settings.bufsize),
         "tee_spool_dir": settings.spool_dir or str(Path(settings.log_path).parent),
-        "kept_exchanges": _KEPT_EXCHANGES,
         # On the log's volume, so that it survives the container as the log does.
         "offload_dir": str(_offload_dir(settings)),
         "sinks": settings.sinks,
@@ -115,7 +114,7 @@ def _values(settings: ProxySettings) -> dict[str, object]:
 
 def _long_queue_bytes(settings: ProxySettings) -> int:
     memory, spool = settings.tee_memory_bytes, settings.spool_bytes
-    # The second: of memory the agent gets half at once, and lines that wait must not have all of it.
+    # The second: half of the memory stays where the agent was told that it is, and lines that wait must not have all of it.
     return min((memory + spool) * 3 // 4, spool + memory // 4)
 
 
@@ -153,9 +152,6 @@ _TEE_CHECK_MS = {"primary": 200, "shadow": 2000}
 
 # How often its health is looked at; the check's handshake may take as long too (`tcpcheck_eval_connect`).
 _TEE_CHECK_EVERY_MS = {"primary": 500, "shadow": 2000}
-
-# Each takes a few KB of the tee's own, whatever its copies take.
-_KEPT_EXCHANGES = 10_000
 
 # The primary's clients shall not feel the capture's disk, but for a moment in a body for which memory has no room: without it the shadow would lack that
 # request. The shadow's mirror can wait, and has the primary's spool behind it.

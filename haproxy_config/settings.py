@@ -181,7 +181,8 @@ class ProxySettings:
     )
     """Requests whose path has one of these in it have their answers captured whole; so have all with a ``scroll`` parameter."""
     pending_bytes: int = 64 * 1024 * 1024
-    """Requests whose answers are awaited: memory for them; beyond it the oldest are ended as unanswered."""
+    """Requests whose answers are awaited: memory for them; beyond it the oldest are ended as unanswered. As much for transactions that wait for
+    the tee's copies, and for copies whose clients are still reading."""
     mirror_connections: int = 64
     """Connections to each shadow HAProxy at most."""
     mirror_queue_bytes: int = 256 * 1024 * 1024

@@ -9,7 +9,7 @@ from service.rarely import is_rare
 from tee.captured import Copy
 from tee.exchange import OpenExchange
 from tee.greeting import GRANTED
-from tee.kept import Ended, Kept
+from tee.kept import EXCHANGE_BYTES, Ended, Kept
 from tee.loop import Loop
 from tee.newcomers import Newcomers
 from tee.status import Status
@@ -46,6 +46,7 @@ class Acceptor:
         self._kept = kept
         self._status = status
         self._kept_more = kept_more
+        self._open: dict[OpenExchange, bool] = {}
         self._closed = False
         self._paused = False
         self._shortages = 0
@@ -59,6 +60,10 @@ class Acceptor:
         self._closed = True
         self._loop.close(self._listener)
         self._newcomers.close()
+
+    def under_way(self) -> tuple[bytes, ...]:
+        """The beginnings of the requests that have not ended."""
+        return tuple(exchange.copies[0].beginning for exchange in self._open)
 
     def _connecting(self, _events: int) -> None:
         if not self._closed:
@@ -110,20 +115,26 @@ class Acceptor:
             outer.send(GRANTED)
         self._status.open += 1
         copies = (Copy(self._store), Copy(self._store))
-        if self._kept.full:
+        exchange = OpenExchange(self._status.exchanges, outer, inner, copies, self._loop, self._ended)
+        has_room = self._store.take_bytes(EXCHANGE_BYTES)
+        if not has_room:
             for copy in copies:
-                copy.without_copying("too_many")
-        OpenExchange(self._status.exchanges, outer, inner, copies, self._loop, self._ended).start()
+                copy.without_copying(self._store.why_full())
+        self._open[exchange] = has_room
+        exchange.start()
 
     def _ended(self, exchange: OpenExchange) -> None:
         status = self._status
         status.open -= 1
+        has_room = self._open.pop(exchange)
         request, response = exchange.copies
+        request.beginning = response.beginning = b""
         status.passed_bytes += request.total_bytes + response.total_bytes
         ended = Ended(exchange.number, request, response)
         # Without a byte it was somebody who looked whether the tee is there.
-        if self._kept.full or not (request.total_bytes or response.total_bytes):
+        if not has_room or not (request.total_bytes or response.total_bytes):
             ended.release()
+            self._store.give_bytes(EXCHANGE_BYTES if has_room else 0)
             return
         status.copied_bytes += request.copied_bytes + response.copied_bytes
         self._kept.add(ended)

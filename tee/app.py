@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tee.acceptor import Acceptor
 from tee.handover import Hello
-from tee.kept import Ended, Kept
+from tee.kept import EXCHANGE_BYTES, Ended, Kept
 from tee.listening import listen
 from tee.loop import Loop
 from tee.memory import Memory
@@ -23,9 +23,6 @@ from tee.status import Status
 from tee.store import Store
 
 _LOG = logging.getLogger(__name__)
-
-# Exchanges that the agent has before it must acknowledge one.
-_OFFERED = 4096
 
 # How long a stopping tee takes to tell the agent of what it has.
 _HANDOVER_S = 2.0
@@ -53,7 +50,7 @@ class Tee:
         self._store = Store(
             self._memory, settings.memory_bytes, self._spool, settings.room_wait_s, self._status
         )
-        self._kept = Kept(settings.kept_exchanges, _OFFERED, settings.memory_bytes // 2)
+        self._kept = Kept(settings.memory_bytes // 2, lambda: self._store.can_move)
         self._offering = Offering(
             self._loop,
             listen(runtime / "tee-agent.sock", 16),
@@ -61,6 +58,7 @@ class Tee:
             Hello(time.time_ns() // 1000),
             [self._memory.fd] if self._spool is None else [self._memory.fd, self._spool.fd],
             self._acknowledged,
+            self._under_way,
         )
         self._status_listener = listen(runtime / "tee-status.sock", 16)
         self._loop.add(self._status_listener.fileno(), self._tell_status)
@@ -129,6 +127,9 @@ class Tee:
 
     def _tick(self) -> None:
         self._store.tick()
+        # The spool may stand still, or be full.
+        self._kept.reconsider()
+        self._offering.schedule()
         self._loop.later(_TICK_S, self._tick)
 
     def _spool_written(self, _events: int) -> None:
@@ -139,6 +140,10 @@ class Tee:
     def _acknowledged(self, ended: Ended) -> None:
         self._status.handed_over += 1
         ended.release()
+        self._store.give_bytes(EXCHANGE_BYTES)
+
+    def _under_way(self) -> tuple[bytes, ...]:
+        return self._acceptor.under_way()
 
     def _counters(self) -> dict[str, int]:
         return {

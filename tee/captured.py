@@ -5,10 +5,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tee.blocks import BLOCK_BYTES
-from tee.handover import Ending, Piece, Place, Stream
-
-# A short copy goes to the agent inside the message about it, and needs no block.
-_INLINE_BYTES = 16 * 1024
+from tee.handover import BEGINNING_BYTES, Ending, Piece, Place, Stream
+from tee.short import INLINE_BYTES, Short
 
 # What comes by two bytes at a time would take twenty times the memory that is accounted for: it is put together after so many reads.
 _SHORT_PARTS = 64
@@ -16,11 +14,13 @@ _SHORT_PARTS = 64
 # What is read at once when it does not go into a block; an unfinished inline copy and this must fit one.
 READ_BYTES = 64 * 1024
 
-assert _INLINE_BYTES + READ_BYTES <= BLOCK_BYTES
+assert INLINE_BYTES + READ_BYTES <= BLOCK_BYTES
 
 
 class Block:
     """A part of a copy; in memory at first."""
+
+    __slots__ = ("fixed", "length", "number", "place")
 
     def __init__(self, number: int) -> None:
         self.place: Place = "memory"
@@ -54,6 +54,12 @@ class Room(Protocol):
     def give_block(self, block: Block) -> None:
         """It is no longer needed."""
 
+    def keep_short(self, short: Short) -> None:
+        """A short copy has ended, whose bytes are accounted for: it may be moved."""
+
+    def give_short(self, short: Short) -> None:
+        """It is no longer needed."""
+
     def has_room(self, count: int) -> bool:
         """There is room for ``count`` single bytes; for `BLOCK_BYTES`, for a block."""
 
@@ -73,14 +79,34 @@ class Room(Protocol):
 class Copy:
     """What passed in one direction, and when. Bytes are counted even when they are not kept."""
 
+    __slots__ = (
+        "_blocks",
+        "_ended_short",
+        "_ending",
+        "_first_us",
+        "_incomplete",
+        "_last_us",
+        "_room",
+        "_short",
+        "_short_bytes",
+        "_view",
+        "_waited_s",
+        "_waiting_since_s",
+        "beginning",
+        "total_bytes",
+    )
+
     def __init__(self, room: Room) -> None:
         self._room = room
         self._short: list[bytes] = []
         self._short_bytes = 0
+        self._ended_short: Short | None = None
         self._blocks: list[Block] = []
         self._view: memoryview | None = None
         self.total_bytes = 0
         """That passed."""
+        self.beginning = b""
+        """The first of them, `BEGINNING_BYTES` at most, as long as the exchange is under way; also where nothing is copied."""
         self._incomplete = ""
         self._waited_s = 0.0
         self._waiting_since_s: float | None = None
@@ -89,9 +115,9 @@ class Copy:
         self._last_us = 0
 
     @property
-    def memory_bytes(self) -> int:
-        """Memory that it takes."""
-        return self._short_bytes + BLOCK_BYTES * sum(block.place == "memory" for block in self._blocks)
+    def block_bytes(self) -> int:
+        """Memory that its blocks take."""
+        return BLOCK_BYTES * sum(block.place == "memory" for block in self._blocks)
 
     @property
     def copied_bytes(self) -> int:
@@ -139,6 +165,8 @@ class Copy:
     def add(self, data: bytes) -> None:
         """The next bytes, `READ_BYTES` at most."""
         self._count(len(data))
+        if len(self.beginning) < BEGINNING_BYTES:
+            self.beginning += data[: BEGINNING_BYTES - len(self.beginning)]
         if self._incomplete:
             return
         if self._fits_inline(len(data)):
@@ -151,12 +179,15 @@ class Copy:
         elif self._grow():
             self._move_to_block(data)
             return
-        self._incomplete = self._room.why_full()
-        self._room.given_up(self._incomplete)
+        self.without_copying(self._room.why_full())
 
     def end(self, ending: Ending) -> None:
         """There will be no more; everything has been passed on, or never will be."""
         self._ending = ending
+        if self._short:
+            self._ended_short = Short(b"".join(self._short))
+            self._short = []
+            self._room.keep_short(self._ended_short)
         if self._view is not None:
             self._view = None
             if self._blocks[-1].length:
@@ -165,30 +196,37 @@ class Copy:
                 self._room.give_block(self._blocks.pop())
 
     def without_copying(self, reason: str) -> None:
-        """Only count, from the first byte on."""
+        """Keep no more; from the first byte on, where nothing has come yet."""
         self._incomplete = reason
         self._room.given_up(reason)
 
     def stream(self) -> Stream:
-        """What the agent is told."""
+        """What the agent is told of an ended copy."""
         for block in self._blocks:
             self._room.fix(block)
+        inline, pieces = b"".join(self._short), _joined(self._blocks)
+        if self._ended_short is not None:
+            inline, pieces = _place(self._ended_short)
         return Stream(
             self.total_bytes,
             self._incomplete,
             self._ending,
             self._first_us,
             self._last_us,
-            b"".join(self._short),
-            _joined(self._blocks),
+            inline,
+            pieces,
         )
 
     def release(self) -> None:
         """Nobody needs it any more."""
-        self._room.give_bytes(self._short_bytes)
+        if self._ended_short is not None:
+            self._room.give_short(self._ended_short)
+        else:
+            self._room.give_bytes(self._short_bytes)
         for block in self._blocks:
             self._room.give_block(block)
         self._short, self._short_bytes, self._blocks, self._view = [], 0, [], None
+        self._ended_short = None
 
     def _count(self, count: int) -> None:
         self._last_us = time.time_ns() // 1000
@@ -197,7 +235,7 @@ class Copy:
         self.total_bytes += count
 
     def _fits_inline(self, count: int) -> bool:
-        return not self._blocks and self._short_bytes + count <= _INLINE_BYTES
+        return not self._blocks and self._short_bytes + count <= INLINE_BYTES
 
     def _has_room(self, count: int) -> bool:
         return self._room.has_room(count if self._fits_inline(count) else BLOCK_BYTES)
@@ -218,6 +256,13 @@ class Copy:
         self._view[: len(whole)] = whole
         self._blocks[-1].length = len(whole)
         self._short, self._short_bytes = [], 0
+
+
+def _place(short: Short) -> tuple[bytes, tuple[Piece, ...]]:
+    """Its bytes, or where they are."""
+    if short.pack is None:
+        return short.data, ()
+    return b"", (Piece("spool", short.pack.number * BLOCK_BYTES + short.offset, short.length),)
 
 
 def _joined(blocks: list[Block]) -> tuple[Piece, ...]:

@@ -34,6 +34,11 @@ class Direction:
         """Bytes were read for which the copy has no room yet: `pump` is to be called soon."""
         return bool(self._held)
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Another one when bytes have been passed on."""
+        return self.copy.total_bytes, len(self._unsent)
+
     def source_event(self, events: int) -> None:
         """There is something to read."""
         self._readable = True

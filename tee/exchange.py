@@ -17,6 +17,11 @@ _WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 _PATIENCE_S = 0.02
 
 
+# When HAProxy has closed its connection, the rest of its request is for a node whose answer nobody awaits. A node that takes none of it for so long
+# never may, and would keep the exchange, and what the agent waits for, open.
+_LINGER_S = 5.0
+
+
 class OpenExchange:
     """From the connection's greeting to the end of both directions; then ``ended`` is called.
 
@@ -45,6 +50,7 @@ class OpenExchange:
         self._turn_comes = False
         self._asked_for_memory = False
         self._patience_is_timed = False
+        self._lingers = False
         self._closed = False
         self.copies = copies
 
@@ -55,6 +61,23 @@ class OpenExchange:
 
     def _outer_event(self, events: int) -> None:
         self._event(events, self._request, self._response)
+        if events & select.EPOLLHUP and not self._request.over and not self._lingers:
+            self._lingers = True
+            self._linger(self._request.progress)
+
+    def _linger(self, progress: tuple[int, int]) -> None:
+        def look() -> None:
+            if self._closed:
+                return
+            now = self._request.progress
+            # What waits for room in memory goes on by itself.
+            if now != progress or self._request.waiting:
+                self._linger(now)
+                return
+            self._request.abort()
+            self._go_on()
+
+        self._loop.later(_LINGER_S, look)
 
     def _inner_event(self, events: int) -> None:
         self._event(events, self._response, self._request)

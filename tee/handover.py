@@ -1,13 +1,17 @@
 r"""What the tee and the agent tell each other. No I/O, and nothing else of the tee's is imported: the agent imports this.
 
 The tee listens, the agent connects. The tee sends frames: 4 bytes length (big-endian), then a line of JSON, then bytes. The first is the hello, with
-one or two descriptors beside it (SCM_RIGHTS): the memory, and the spool file if there is one. Each later frame offers an exchange.
+one or two descriptors beside it (SCM_RIGHTS): the memory, and the spool file if there is one. Each later frame offers an exchange, or answers a question.
 
 The agent reads an exchange's bytes at its leisure: the short ones from the message, the others from the pieces of memory and spool. Then it
 acknowledges: the number as decimal digits and ``\n``. Only then may the tee use these pieces for something else.
+
+The agent may ask what the tee still has: ``?``, a number of its own, ``\n``. The answer comes behind the offers of everything that had ended when the tee
+read the question, and has the beginnings of the requests that were under way then. So what was neither offered nor is among these, the tee has not.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -15,6 +19,10 @@ _LENGTH_BYTES = 4
 # The pieces of a copy of a terabyte would fit.
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
 _MAX_DIGITS = 20
+_ASKS = b"?"
+
+BEGINNING_BYTES = 256
+"""Of a request that is under way: room for HAProxy's PROXY header, which says whose it is."""
 
 Place = Literal["memory", "spool"]
 
@@ -43,7 +51,7 @@ class Stream:
     """That passed."""
     incomplete: str
     """Empty: all of them were copied. Otherwise the reason why only the first ones were: ``memory_full`` (the disk is too slow, or there is no
-    spool), ``spool_full``, ``spool_failed``, ``too_many`` (exchanges that the agent has not read)."""
+    spool), ``spool_full``, ``spool_failed``."""
     ending: Ending
     first_us: int
     """When the first byte came, microseconds since 1970; 0: there was none."""
@@ -65,7 +73,7 @@ class Exchange:
     """What passed over one connection: HAProxy uses it for one request and its response."""
 
     id: int
-    """Counts the tee's connections from 1 on. One that is missing was not copied, or not a byte passed."""
+    """Counts the tee's connections from 1 on. Of one that is missing nothing was copied, or not a byte passed."""
     request: Stream
     response: Stream
 
@@ -78,9 +86,25 @@ class Hello:
     """When the tee started, microseconds since 1970: the numbers of another start mean other exchanges."""
 
 
+class Question(NamedTuple):
+    """What the agent asks: what has the tee?"""
+
+    number: int
+    """The agent's own; the answer has it too."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the tee has, besides what it has offered before this."""
+
+    question: int
+    under_way: tuple[bytes, ...]
+    """The beginnings of the requests that had not ended; one is empty of which nothing has come."""
+
+
 def encode_hello(hello: Hello) -> bytes:
     """The frame."""
-    return _frame(json.dumps({"tee": 1, "started_us": hello.started_us}).encode(), b"", b"")
+    return _frame(json.dumps({"tee": 1, "started_us": hello.started_us}).encode())
 
 
 def encode_exchange(exchange: Exchange) -> bytes:
@@ -93,7 +117,13 @@ def encode_exchange(exchange: Exchange) -> bytes:
     return _frame(_ENCODE(head).encode(), exchange.request.inline, exchange.response.inline)
 
 
-def decode(payload: bytes) -> Hello | Exchange:
+def encode_answer(answer: Answer) -> bytes:
+    """The frame."""
+    head = {"answer": answer.question, "under_way": [len(beginning) for beginning in answer.under_way]}
+    return _frame(_ENCODE(head).encode(), *answer.under_way)
+
+
+def decode(payload: bytes) -> Hello | Exchange | Answer:
     """What a frame says.
 
     Raises:
@@ -104,6 +134,8 @@ def decode(payload: bytes) -> Hello | Exchange:
         values = json.loads(head)
         if "tee" in values:
             return Hello(values["started_us"])
+        if "answer" in values:
+            return Answer(values["answer"], tuple(_cut(rest, values["under_way"])))
         between = values["request"]["inline"]
         end = between + values["response"]["inline"]
         if len(rest) != end:
@@ -115,6 +147,11 @@ def decode(payload: bytes) -> Hello | Exchange:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise HandoverError(f"no message of the tee's: {head[:80]!r}") from error
+
+
+def encode_question(question: Question) -> bytes:
+    """See `Answer`."""
+    return b"%b%d\n" % (_ASKS, question.number)
 
 
 def encode_acknowledgement(number: int) -> bytes:
@@ -150,32 +187,46 @@ class Frames:
         return payloads
 
 
-class Acknowledgements:
-    """Cuts what the tee receives into numbers."""
+class AgentLines:
+    """Cuts what the tee receives into acknowledgements, which are numbers, and questions."""
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[int]:
-        """The numbers that are whole now.
+    def feed(self, data: bytes) -> list[int | Question]:
+        """Those that are whole now.
 
         Raises:
-            HandoverError: something else than numbers.
+            HandoverError: something else.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > _MAX_DIGITS or not all(
-            line.isdigit() and len(line) <= _MAX_DIGITS for line in lines
-        ):
-            raise HandoverError(f"no acknowledgement: {data[:80]!r}")
-        return [int(line) for line in lines]
+        if len(self._rest) > _MAX_DIGITS + len(_ASKS):
+            raise HandoverError(f"neither acknowledgement nor question: {data[:80]!r}")
+        return [_agent_line(line) for line in lines]
+
+
+def _agent_line(line: bytes) -> int | Question:
+    digits = line.removeprefix(_ASKS)
+    if not digits.isdigit() or len(digits) > _MAX_DIGITS:
+        raise HandoverError(f"neither acknowledgement nor question: {line[:80]!r}")
+    return int(digits) if digits == line else Question(int(digits))
 
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
-def _frame(head: bytes, first: bytes, second: bytes) -> bytes:
-    length = len(head) + 1 + len(first) + len(second)
-    return b"".join((length.to_bytes(_LENGTH_BYTES), head, b"\n", first, second))
+def _frame(head: bytes, *parts: bytes) -> bytes:
+    length = len(head) + 1 + sum(map(len, parts))
+    return b"".join((length.to_bytes(_LENGTH_BYTES), head, b"\n", *parts))
+
+
+def _cut(data: bytes, sizes: list[int]) -> Iterator[bytes]:
+    if len(data) != sum(sizes):
+        raise HandoverError(f"{len(data)} bytes follow where {sum(sizes)} were announced")
+    start = 0
+    for size in sizes:
+        yield data[start : start + size]
+        start += size
 
 
 def _stream_head(stream: Stream) -> dict[str, Any]:

@@ -1,10 +1,19 @@
-"""The agent's connection: offers it ended exchanges, and takes its acknowledgements. Nothing here ever waits for the agent."""
+"""The agent's connection: offers it ended exchanges, takes its acknowledgements, and answers its questions. Nothing here ever waits for the agent."""
 
 import logging
 import socket
 from collections.abc import Callable, Sequence
 
-from tee.handover import Acknowledgements, HandoverError, Hello, encode_exchange, encode_hello
+from tee.handover import (
+    AgentLines,
+    Answer,
+    HandoverError,
+    Hello,
+    Question,
+    encode_answer,
+    encode_exchange,
+    encode_hello,
+)
 from tee.kept import Ended, Kept
 from tee.loop import READ, WRITE, Loop
 
@@ -27,6 +36,7 @@ class Offering:
         hello: what a new agent is told first,
         fds: and the descriptors that go with it.
         done: what to do with an exchange that is acknowledged.
+        under_way: gives the beginnings of the requests that are under way.
     """
 
     def __init__(
@@ -37,6 +47,7 @@ class Offering:
         hello: Hello,
         fds: Sequence[int],
         done: Callable[[Ended], None],
+        under_way: Callable[[], tuple[bytes, ...]],
     ) -> None:
         self._loop = loop
         self._listener = listener
@@ -44,8 +55,9 @@ class Offering:
         self._hello = encode_hello(hello)
         self._fds = list(fds)
         self._done = done
+        self._under_way = under_way
         self._agent: socket.socket | None = None
-        self._acknowledgements = Acknowledgements()
+        self._lines = AgentLines()
         self._unsent = bytearray()
         self._scheduled = False
         loop.add(listener.fileno(), self._connecting)
@@ -82,8 +94,13 @@ class Offering:
         agent = self._agent
         if agent is None:
             return
-        while len(self._unsent) < _UNSENT_BYTES and (ended := self._kept.offer()) is not None:
-            self._unsent += encode_exchange(ended.message())
+        while len(self._unsent) < _UNSENT_BYTES:
+            if (answer := self._kept.answer()) is not None:
+                self._unsent += encode_answer(answer)
+            elif (ended := self._kept.offer()) is not None:
+                self._unsent += encode_exchange(ended.message())
+            else:
+                break
         if not self._unsent:
             return
         try:
@@ -118,7 +135,7 @@ class Offering:
             agent.close()
             return
         self._agent = agent
-        self._acknowledgements = Acknowledgements()
+        self._lines = AgentLines()
         self._loop.add(agent.fileno(), self._agent_event, READ | WRITE)
         _LOG.info("the agent is here, %d exchanges wait for it", len(self._kept))
         self._offer()
@@ -128,7 +145,7 @@ class Offering:
         while agent is not None and agent is self._agent:
             try:
                 data = agent.recv(_READ_BYTES)
-                numbers = self._acknowledgements.feed(data)
+                said = self._lines.feed(data)
             except BlockingIOError:
                 break
             except (OSError, HandoverError) as error:
@@ -137,9 +154,10 @@ class Offering:
             if not data:
                 self._lose("closed its connection")
                 return
-            for number in numbers:
-                ended = self._kept.acknowledge(number)
-                if ended is not None:
+            for one in said:
+                if isinstance(one, Question):
+                    self._kept.answer_later(Answer(one.number, self._under_way()))
+                elif (ended := self._kept.acknowledge(one)) is not None:
                     self._done(ended)
         self._offer()
 

@@ -13,8 +13,6 @@ class TeeSettings:
     """Directory of the spool file."""
     spool_bytes: int
     """The spool file's size at most; 0: there is none."""
-    kept_exchanges: int
-    """Ended exchanges that wait for the agent, at most."""
     room_wait_s: float
     """How long the copying of one direction may wait, and with it what is passed on, while memory is full and the spool's thread makes room."""
     drain_s: float

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tee.blocks import BLOCK_BYTES, Blocks
 from tee.captured import Block
+from tee.short import Pack
 
 # There may be secrets in the bodies.
 _MODE = 0o600
@@ -18,14 +19,14 @@ _MODE = 0o600
 class Written(NamedTuple):
     """The thread has written a block, or could not."""
 
-    block: Block
+    block: Block | Pack
     number: int
     """Where it is in the file."""
     error: OSError | None
 
 
 class _Write(NamedTuple):
-    block: Block
+    block: Block | Pack
     number: int
     data: memoryview
 
@@ -61,7 +62,7 @@ class Spool:
         """The bound is reached."""
         return self._blocks.full
 
-    def write(self, block: Block, data: memoryview) -> bool:
+    def write(self, block: Block | Pack, data: memoryview) -> bool:
         """Have the thread write a block; `written` tells when. False: the bound is reached."""
         number = self._blocks.take()
         if number is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tee.blocks import BLOCK_BYTES
 from tee.captured import Block
 from tee.memory import Memory
+from tee.short import Pack, Short, Shorts
 from tee.spool import Spool, Written
 from tee.status import Status
 
@@ -41,6 +42,7 @@ class Store:
         self._moved_s = 0.0
         """When the spool's thread has last made room, or began to."""
         self._movable: dict[Block, None] = {}
+        self._shorts = Shorts()
         self._moving = 0
         self._refused_until_s = 0.0
         self._said_s = -_SAY_EVERY_S
@@ -78,10 +80,44 @@ class Store:
             assert self._spool is not None
             self._spool.give_block(block.number)
 
+    def keep_short(self, short: Short) -> None:
+        """See `tee.captured.Room`."""
+        self._shorts.add(short)
+        self._move()
+
+    def give_short(self, short: Short) -> None:
+        """See `tee.captured.Room`."""
+        short.released = True
+        pack = short.pack
+        if pack is None:
+            self._shorts.remove(short)
+            self._memory.give_bytes(short.length)
+            return
+        pack.left -= 1
+        if not pack.left:
+            assert self._spool is not None
+            self._spool.give_block(pack.number)
+
+    @property
+    def can_move(self) -> bool:
+        """What is in memory, and not told to the agent, will be in the spool before long if there is too much of it."""
+        spool = self._spool
+        if spool is None or spool.full or self._refused_until_s > time.monotonic():
+            return False
+        return not self._moving or self._still_s <= _STILL_S
+
+    @property
+    def _still_s(self) -> float:
+        """How long the spool's thread, which has something to do, has not made room."""
+        return time.monotonic() - self._moved_s
+
     def wait(self, waited_s: float) -> bool:
         """See `tee.captured.Room`: the spool's thread is about to make room, and has just done so."""
-        still_s = time.monotonic() - self._moved_s
-        if not self._moving or waited_s >= self._room_wait_s or still_s > max(_STILL_S, self._room_wait_s):
+        if (
+            not self._moving
+            or waited_s >= self._room_wait_s
+            or self._still_s > max(_STILL_S, self._room_wait_s)
+        ):
             return False
         if not waited_s:
             self._status.copies_waited += 1
@@ -136,8 +172,15 @@ class Store:
         if written.error is not None:
             spool.give_block(written.number)
             self._refused(written.error)
-            if not block.fixed:
+            if isinstance(block, Pack):
+                self._shorts.back(block)
+            elif not block.fixed:
                 self._movable[block] = None
+        elif isinstance(block, Pack):
+            self._memory.give_bytes(block.written(written.number))
+            self._moved_s = time.monotonic()
+            if not block.left:
+                spool.give_block(written.number)
         elif block.fixed:
             # It was offered to the agent, or done with, meanwhile.
             spool.give_block(written.number)
@@ -152,17 +195,26 @@ class Store:
             return
         # Those that are on their way will have left.
         excess = self._memory.used_bytes - self._moving * BLOCK_BYTES - self._spool_from_bytes
-        while excess > 0 and self._movable and self._moving < _MOVING:
-            if self._refused_until_s > time.monotonic():
+        while excess > 0 and self._moving < _MOVING and self._refused_until_s <= time.monotonic():
+            if not (self._move_block(spool) if self._movable else self._move_shorts(spool)):
                 return
-            block = next(iter(self._movable))
-            if not spool.write(block, self._memory.view(block.number)[: block.length]):
-                return
-            del self._movable[block]
             if not self._moving:
                 self._moved_s = time.monotonic()
             self._moving += 1
             excess -= BLOCK_BYTES
+
+    def _move_block(self, spool: Spool) -> bool:
+        """Have the oldest block moved. False: the spool is full."""
+        block = next(iter(self._movable))
+        if not spool.write(block, self._memory.view(block.number)[: block.length]):
+            return False
+        del self._movable[block]
+        return True
+
+    def _move_shorts(self, spool: Spool) -> bool:
+        """Have the oldest short copies moved. False: there are too few, or the spool is full."""
+        pack = None if spool.full else self._shorts.take()
+        return pack is not None and spool.write(pack, memoryview(pack.data))
 
     def _refused(self, error: OSError) -> None:
         now_s = time.monotonic()

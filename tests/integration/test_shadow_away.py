@@ -1,8 +1,10 @@
-"""A shadow that is away when the primary's proxy stops: its requests are kept in the log directory for the next start."""
+"""A shadow that is away: its requests are kept, by the tee where they are large, and in the log directory when the primary's proxy stops meanwhile."""
 
 from contextlib import ExitStack
 
 from capture.engine import Engine
+from tests.integration.content import content_of
+from tests.integration.fidelity_bodies import KB, MB, text
 from tests.integration.proxies import Images, Proxy
 from tests.integration.raw_client import RawClient, Request, new_case
 from tests.integration.recording_server import LoopThread, RecordingServer
@@ -60,3 +62,44 @@ def test_what_was_not_mirrored_is_mirrored_after_a_restart(
         # The agent of the restart has nothing left, and says so.
         assert primary.stop() == 0
         assert primary.logs().count("kept for the next start") == 1
+
+
+def test_large_requests_are_kept_until_the_shadow_is_back(
+    docker_engine: Engine, images: Images, network: str, session_id: str
+) -> None:
+    setting = Setting(docker_engine, images, network, session_id)
+    # In memory there is room for 128 of them: what half of it holds is offered from there, and all others from the spool.
+    env = {"CAPTURE_TEE_MEMORY_BYTES": str(16 * MB), "CAPTURE_SPOOL_BYTES": str(64 * MB)}
+    # Their answers are short, and wait with them.
+    requests = [
+        Request("POST", b"/_bulk", case=case, body=text(100 * KB), answer="size=8000")
+        for case in (new_case() for _ in range(300))
+    ]
+    with ExitStack() as stack:
+        thread = stack.enter_context(LoopThread())
+        node, shadow = (stack.enter_context(RecordingServer(thread)) for _ in range(2))
+        shadow.refuse()
+        primary = stack.enter_context(setting.proxy("primary", [node.node], mirror_to=[shadow.node], env=env))
+        with RawClient(primary.address) as client:
+            for request in requests:
+                assert client.exchange(request).status == 200
+        poll("all to wait", lambda: status_of(primary)["waiting_for_shadow"] == len(requests), 20)
+        status = status_of(primary)
+        assert status["tee"]["spool_bytes"] > 25 * MB
+        assert status["tee"]["waiting_for_agent"] == len(requests)
+        assert not any(shadow.by_case(request.case) for request in requests)
+
+        shadow.listen()
+        poll("their answers", lambda: status_of(primary)["mirrored"] == len(requests), 30)
+        cases = {request.case for request in requests}
+        assert [one.case for one in shadow.requests if one.case in cases] == [one.case for one in requests]
+        for request in requests:
+            (arrived,) = shadow.by_case(request.case)
+            assert arrived.content == content_of(request.body)
+        poll("the tee's room", lambda: status_of(primary)["tee"]["waiting_for_agent"] == 0)
+        status = status_of(primary)
+        # HAProxy's health check may be under way.
+        assert status["tee"]["memory_bytes"] < 100 * KB
+        assert status["tee"]["spool_bytes"] == 0
+        assert status["tee"]["copies_given_up"] == status["not_mirrored_truncated"] == 0
+        assert status["copies_missing"] == status["copies_unclaimed"] == status["order_given_up"] == 0

@@ -14,7 +14,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tee.greeting import GRANTED
-from tee.handover import Exchange, Frames, Stream, decode, encode_acknowledgement
+from tee.handover import (
+    Answer,
+    Exchange,
+    Frames,
+    Question,
+    Stream,
+    decode,
+    encode_acknowledgement,
+    encode_question,
+)
 from tee.reading import receive_hello
 
 PATIENCE_S = 20.0
@@ -74,17 +83,31 @@ class AgentStub:
         self.socket.connect(os.fspath(path))
         self.hello, self.areas = receive_hello(self.socket)
         self._frames = Frames()
-        self._arrived: deque[Exchange] = deque()
+        self._arrived: deque[Exchange | Answer] = deque()
+        self.taken: list[int] = []
+        """The numbers of the exchanges that came before an answer."""
 
     def next(self) -> Exchange:
         """The next exchange that is offered."""
+        exchange = self._next()
+        assert isinstance(exchange, Exchange)
+        return exchange
+
+    def ask(self, number: int) -> Answer:
+        """What the tee answers; what it offers before goes to `taken`."""
+        self.socket.sendall(encode_question(Question(number)))
+        while isinstance(message := self._next(), Exchange):
+            self.taken.append(message.id)
+        return message
+
+    def _next(self) -> Exchange | Answer:
         while not self._arrived:
             data = self.socket.recv(65536)
             assert data, "the tee closed the connection"
             for payload in self._frames.feed(data):
-                exchange = decode(payload)
-                assert isinstance(exchange, Exchange)
-                self._arrived.append(exchange)
+                message = decode(payload)
+                assert isinstance(message, Exchange | Answer)
+                self._arrived.append(message)
         return self._arrived.popleft()
 
     def offers(self, quiet_s: float = 0.2) -> list[Exchange]:
@@ -131,7 +154,6 @@ class TeeProcess:
             "memory_bytes": 64 * MIB,
             "spool_bytes": 64 * MIB,
             "spool_dir": os.fspath(directory),
-            "kept_exchanges": 1000,
             "room_wait_s": 0.0,
             "drain_s": 5.0,
             **settings,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tee.blocks import BLOCK_BYTES
 from tee.captured import Block
+from tee.short import Short
 
 
 class FakeRoom:
@@ -14,6 +15,7 @@ class FakeRoom:
         self.contents: dict[int, bytearray] = {}
         self.single_bytes = 0
         self.sealed: list[int] = []
+        self.shorts: list[Short] = []
         self.reasons: list[str] = []
         self.wait_s = 0.0
         self.callbacks: list[Callable[[], None]] = []
@@ -47,6 +49,13 @@ class FakeRoom:
 
     def give_block(self, block: Block) -> None:
         del self.contents[block.number]
+
+    def keep_short(self, short: Short) -> None:
+        self.shorts.append(short)
+
+    def give_short(self, short: Short) -> None:
+        self.shorts.remove(short)
+        self.give_bytes(short.length)
 
     def has_room(self, count: int) -> bool:
         return len(self.contents) * BLOCK_BYTES + self.single_bytes + count <= self._bound_bytes

@@ -29,8 +29,9 @@ from tests.unit.test_capture_log import (
 class PartsLine:
     """A line of parts; counts what is done with it."""
 
-    def __init__(self, *parts: bytes, wire_bytes: int | None = None) -> None:
+    def __init__(self, *parts: bytes, wire_bytes: int | None = None, memory_bytes: int = 0) -> None:
         self._parts = parts
+        self.memory_bytes = memory_bytes
         self.wire_bytes = sum(map(len, parts)) if wire_bytes is None else wire_bytes
         self.transaction: Transaction | None = None
         self.readings = 0
@@ -198,6 +199,19 @@ def test_too_many_that_wait_go_without_their_bodies(path: Path) -> None:
     assert all_lines(path) == [b"0\n", b"1\n", b"short 2\n", b"short 3\n"]
     assert [one.ends for one in lines] == [1] * 4
     assert (log.written, log.queued_bytes, log.queued_long_bytes) == (4, 0, 0)
+
+
+def test_what_long_lines_have_in_memory_counts_as_the_short_ones_do(path: Path) -> None:
+    log = make(path, queue_bytes=1000)
+    lines = [PartsLine(b"%d\n" % number, wire_bytes=1, memory_bytes=400) for number in range(3)]
+    for one in lines:
+        log.append_long(one)
+    assert (log.queued_bytes, log.dropped) == (800, 1)
+    assert [one.ends for one in lines] == [0, 0, 1]
+    log.start()
+    log.close(PATIENCE_S)
+    assert all_lines(path) == [b"0\n", b"1\n"]
+    assert (log.queued_bytes, log.queued_long_bytes) == (0, 0)
 
 
 def test_a_short_form_that_cant_be_made_is_a_dropped_line(

@@ -179,7 +179,6 @@ def test_the_tee_reads_its_settings(variant: str, tmp_path: Path) -> None:
     read = read_settings(file, TeeSettings)
     assert read.memory_bytes == settings.tee_memory_bytes
     assert (read.spool_bytes, read.drain_s) == (settings.spool_bytes, settings.drain_s)
-    assert read.kept_exchanges == 10_000
     # Nobody but the mirror waits behind the shadow's.
     assert read.room_wait_s == {"primary": 0.1, "shadow": 10.0}[settings.role]
 

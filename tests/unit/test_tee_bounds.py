@@ -31,6 +31,19 @@ def pass_through(tee: TeeProcess, data: bytes) -> None:
     pass_between(*tee.connect(), data)
 
 
+def pass_through_and_back(tee: TeeProcess, request: bytes, answer: bytes) -> None:
+    """One exchange with a request and an answer that fit the sockets."""
+    outer, inner = tee.connect()
+    with outer, inner:
+        sender = threading.Thread(target=outer.sendall, args=(request,))
+        sender.start()
+        assert read_exactly(inner, len(request)) == request
+        sender.join()
+        inner.sendall(answer)
+        inner.close()
+        assert read_all(outer) == answer
+
+
 def pass_between(outer: socket.socket, inner: socket.socket, data: bytes) -> None:
     """The same, of a connection that is there."""
     with outer, inner:
@@ -188,19 +201,20 @@ def test_a_hanging_disk_delays_nobody_for_long(tmp_path: Path) -> None:
         assert tee.wait() == 0
 
 
-def test_only_so_many_exchanges_are_kept(tmp_path: Path) -> None:
-    with running_tee(tmp_path, kept_exchanges=3) as tee:
-        for number in range(5):
+def test_an_exchange_counts_as_memory_too(tmp_path: Path) -> None:
+    with running_tee(tmp_path, memory_bytes=MIB // 8, spool_bytes=0) as tee:
+        # 64 times 2 KiB are all there is.
+        for number in range(100):
             tee.exchange(b"%d" % number, b"answer")
         until(lambda: tee.status()["open"] == 0, "the exchanges' end")
-        assert tee.status()["waiting_for_agent"] == 3
-        assert tee.status()["copies_given_up"] == 4
+        kept = tee.status()["waiting_for_agent"]
+        assert 60 <= kept < 64
+        assert tee.status()["copies_given_up"] >= 2 * (100 - 64)
         agent = tee.agent()
-        assert agent.offered() == [1, 2, 3]
-        agent.acknowledge(1)
-        until(lambda: tee.status()["waiting_for_agent"] == 2, "the acknowledgement")
-        tee.exchange(b"6", b"")
-        assert agent.next().id == 6
+        agent.acknowledge(*agent.offered())
+        until(lambda: tee.status()["memory_bytes"] == 0, "the room")
+        tee.exchange(b"next", b"")
+        assert agent.next().id == 101
 
 
 def test_an_agent_that_reads_slowly_pins_a_part_of_the_memory_only(tmp_path: Path) -> None:
@@ -208,11 +222,47 @@ def test_an_agent_that_reads_slowly_pins_a_part_of_the_memory_only(tmp_path: Pat
         agent = tee.agent()
         for _ in range(12):
             pass_through(tee, b"x" * MIB)
-            until(lambda: tee.status()["memory_bytes"] <= 4 * MIB, "the spool to take its part")
+            until(lambda: tee.status()["memory_bytes"] < 4.5 * MIB, "the spool to take its part")
         # All of them, though none is acknowledged: what does not fit the part is offered from the spool.
         exchanges = [agent.next() for _ in range(12)]
         pieces = [piece for exchange in exchanges for piece in exchange.request.pieces]
         assert 0 < sum(piece.length for piece in pieces if piece.place == "memory") <= 4 * MIB
+        assert tee.status()["copies_given_up"] == 0
+
+
+def test_large_requests_are_offered_though_none_is_acknowledged(tmp_path: Path) -> None:
+    # Their answers are short: they wait in memory, which was too much for the old bound.
+    with running_tee(tmp_path, memory_bytes=4 * MIB, room_wait_s=PATIENCE_S) as tee:
+        agent, request, answer = tee.agent(), random.Random(1).randbytes(100_000), b"a" * 10_000
+        for _ in range(200):
+            pass_through_and_back(tee, request, answer)
+        exchanges = [agent.next() for _ in range(200)]
+        status = tee.status()
+        assert status["copies_given_up"] == 0
+        assert status["spool_bytes"] > 20 * MIB
+        for exchange in exchanges:
+            assert agent.bytes(exchange.request) == request
+            assert agent.bytes(exchange.response) == answer
+        # Another agent gets the same, though its answers are in the spool by now.
+        agent.close()
+        successor = tee.agent()
+        exchanges = [successor.next() for _ in range(200)]
+        assert any(piece.place == "spool" for exchange in exchanges for piece in exchange.response.pieces)
+        for exchange in exchanges:
+            assert successor.bytes(exchange.request) == request
+            assert successor.bytes(exchange.response) == answer
+            successor.acknowledge(exchange.id)
+        until(lambda: tee.status()["memory_bytes"] == tee.status()["spool_bytes"] == 0, "the space")
+
+
+@pytest.mark.parametrize("statements", [FULL_DISK, HANGING_DISK])
+def test_a_disk_that_takes_nothing_keeps_no_copy_from_the_agent(tmp_path: Path, statements: str) -> None:
+    with running_tee(tmp_path, statements, memory_bytes=8 * MIB, room_wait_s=0.1) as tee:
+        agent = tee.agent()
+        for _ in range(7):
+            pass_through(tee, b"x" * (MIB - 1))
+        # More than half of the memory, and nothing is acknowledged.
+        assert [agent.next().id for _ in range(7)] == list(range(1, 8))
         assert tee.status()["copies_given_up"] == 0
 
 

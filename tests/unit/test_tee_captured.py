@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tee.blocks import BLOCK_BYTES
 from tee.captured import READ_BYTES, Copy
-from tee.handover import Stream
+from tee.handover import BEGINNING_BYTES, Stream
 from tests.unit.tee_room import FakeRoom
 
 
@@ -123,13 +123,16 @@ def test_a_copy_waits_for_room_as_long_as_that_is_worth_it(monkeypatch: pytest.M
 def test_without_copying_everything_is_counted() -> None:
     room = FakeRoom(10)
     copy = Copy(room)
-    copy.without_copying("too_many")
+    copy.without_copying("memory_full")
     feed(copy, b"x" * 500_000)
     copy.end("receiver_closed")
     stream = copy.stream()
     assert (stream.total_bytes, stream.copied_bytes) == (500_000, 0)
-    assert (stream.incomplete, stream.ending) == ("too_many", "receiver_closed")
-    assert room.contents == {}
+    assert (stream.incomplete, stream.ending) == ("memory_full", "receiver_closed")
+    assert copy.beginning == b"x" * BEGINNING_BYTES
+    assert room.reasons == ["memory_full"]
+    copy.release()
+    assert (room.contents, room.single_bytes) == ({}, 0)
 
 
 def test_the_times_are_those_of_the_first_and_the_last_byte(monkeypatch: pytest.MonkeyPatch) -> None:

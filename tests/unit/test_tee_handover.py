@@ -8,17 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tee.handover import (
-    Acknowledgements,
+    AgentLines,
+    Answer,
     Exchange,
     Frames,
     HandoverError,
     Hello,
     Piece,
+    Question,
     Stream,
     decode,
     encode_acknowledgement,
+    encode_answer,
     encode_exchange,
     encode_hello,
+    encode_question,
 )
 
 PIECES = st.builds(
@@ -107,19 +111,36 @@ def test_an_impossible_length_is_refused() -> None:
         Frames().feed(b"\xff\xff\xff\xff")
 
 
-@given(st.lists(st.integers(0, 1 << 60)), st.integers(1, 30))
-def test_acknowledgements_arrive_in_any_pieces(numbers: list[int], size: int) -> None:
-    data = b"".join(map(encode_acknowledgement, numbers))
-    acknowledgements = Acknowledgements()
-    arrived = [
-        number
-        for start in range(0, len(data), size)
-        for number in acknowledgements.feed(data[start : start + size])
-    ]
-    assert arrived == numbers
+LINES = st.lists(
+    st.one_of(st.integers(0, 1 << 60), st.builds(Question, st.integers(0, 1 << 60))), max_size=20
+)
 
 
-@pytest.mark.parametrize("data", [b"\n", b"x\n", b"-1\n", b"1 2\n", b"1" * 30, b"1" * 5000 + b"\n"])
-def test_what_is_no_acknowledgement_is_refused(data: bytes) -> None:
+@given(LINES, st.integers(1, 30))
+def test_acknowledgements_and_questions_arrive_in_any_pieces(said: list[int | Question], size: int) -> None:
+    data = b"".join(
+        encode_question(one) if isinstance(one, Question) else encode_acknowledgement(one) for one in said
+    )
+    lines = AgentLines()
+    arrived = [one for start in range(0, len(data), size) for one in lines.feed(data[start : start + size])]
+    assert [(type(one), one) for one in arrived] == [(type(one), one) for one in said]
+
+
+@pytest.mark.parametrize(
+    "data", [b"\n", b"x\n", b"-1\n", b"1 2\n", b"1" * 30, b"1" * 5000 + b"\n", b"?\n", b"??1\n", b"1?\n"]
+)
+def test_what_is_neither_is_refused(data: bytes) -> None:
     with pytest.raises(HandoverError):
-        Acknowledgements().feed(data)
+        AgentLines().feed(data)
+
+
+@given(st.builds(Answer, st.integers(0, 1 << 60), st.lists(st.binary(max_size=256)).map(tuple)))
+def test_an_answer_arrives(answer: Answer) -> None:
+    (payload,) = Frames().feed(encode_answer(answer))
+    assert decode(payload) == answer
+
+
+def test_an_answer_whose_beginnings_are_not_all_there_is_refused() -> None:
+    (payload,) = Frames().feed(encode_answer(Answer(1, (b"abc", b"de"))))
+    with pytest.raises(HandoverError):
+        decode(payload[:-1])

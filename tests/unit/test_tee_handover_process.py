@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tee.handover import BEGINNING_BYTES, Answer
 from tests.unit.tee_process import (
     MIB,
     AgentStub,
@@ -164,14 +165,30 @@ def test_a_frozen_agent_delays_nobody_and_misses_nothing(tee: TeeProcess) -> Non
     assert tee.status()["memory_bytes"] == 0
 
 
-def test_only_so_many_are_offered_before_one_is_acknowledged(tmp_path: Path) -> None:
-    with running_tee(tmp_path, kept_exchanges=5000) as tee:
-        agent = tee.agent()
-        for _ in range(4100):
-            tee.exchange(b"x", b"")
-        assert agent.offered() == list(range(1, 4097))
-        agent.acknowledge(5, 6)
-        assert agent.offered() == [4097, 4098]
+def test_short_ones_are_offered_however_many_are_not_acknowledged(tee: TeeProcess) -> None:
+    agent = tee.agent()
+    for _ in range(4200):
+        tee.exchange(b"x", b"")
+    assert agent.offered() == list(range(1, 4201))
+
+
+def test_what_there_is_besides_is_under_way(tee: TeeProcess) -> None:
+    agent = tee.agent()
+    tee.exchange(b"ended", b"")
+    outer, inner = tee.connect()
+    silent, silent_inner = tee.connect()
+    with outer, inner, silent, silent_inner:
+        outer.sendall(b"under way " + b"x" * 1000)
+        assert read_exactly(inner, 1010)
+        # Its request has ended, its answer has not.
+        outer.shutdown(socket.SHUT_WR)
+        assert read_all(inner) == b""
+        answer = agent.ask(4)
+        assert agent.taken == [1]
+        beginnings = sorted(answer.under_way)
+        assert beginnings == [b"", b"under way " + b"x" * (BEGINNING_BYTES - 10)]
+    assert {agent.next().id} == {2}
+    assert agent.ask(5) == Answer(5, ())
 
 
 def test_the_agent_is_still_told_when_a_client_hangs(tee: TeeProcess) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tee import direction as direction_module
+from tee import exchange as exchange_module
 from tee.captured import Copy
 from tee.exchange import OpenExchange
 from tee.loop import Loop
@@ -74,11 +75,55 @@ def test_an_answer_is_copied_even_when_the_client_has_gone(sockets: contextlib.E
     assert (stream.inline, stream.ending) == (b"answer", "receiver_closed")
 
 
+def fill(end: socket.socket) -> int:
+    """Send as much as is taken; how much that was."""
+    sent = 0
+    end.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sent += end.send(b"x" * 65536)
+    return sent
+
+
+def drain(end: socket.socket) -> int:
+    """Read what is there; how much that was."""
+    read = 0
+    end.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while chunk := end.recv(65536):
+            read += len(chunk)
+    return read
+
+
+@pytest.mark.parametrize("node_reads", [False, True])
+def test_a_node_that_takes_no_more_of_what_nobody_waits_for_ends_the_exchange(
+    sockets: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch, node_reads: bool
+) -> None:
+    monkeypatch.setattr(exchange_module, "_LINGER_S", 0.0)
+    rig = Rig(sockets)
+    rig.exchange.start()
+    sent = received = 0
+    for _ in range(5):
+        sent += fill(rig.client)
+        rig.rounds(3)
+    ended = [rig.ended]
+    rig.client.close()
+    for _ in range(20):
+        received += drain(rig.server) if node_reads else 0
+        rig.rounds(1)
+    ended.append(rig.ended)
+    assert ended == [False, True]
+    assert rig.copies[0].stream().ending == ("end" if node_reads else "reset")
+    if node_reads:
+        # However slowly: it gets everything.
+        assert received + drain(rig.server) == sent
+
+
 def test_a_defect_ends_its_exchange_only(
     sockets: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig = Rig(sockets)
-    monkeypatch.setattr(rig.copies[0], "add", lambda _data: 1 // 0)
+    monkeypatch.setattr(Copy, "add", lambda _copy, _data: 1 // 0)
     rig.client.sendall(b"question")
     rig.exchange.start()
     with caplog.at_level(logging.ERROR):

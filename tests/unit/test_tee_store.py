@@ -3,6 +3,8 @@
 import errno
 import logging
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +126,103 @@ def test_space_in_the_spool_is_used_again_and_given_back(place: Place) -> None:
     spool = place.spool
     until(lambda: os.fstat(spool.fd).st_size == 0, "the file to shrink")
     assert place.status.copies_given_up == 0
+
+
+def shorts(place: Place, count: int, size: int = 10_000) -> list[Copy]:
+    """Ended copies without a block, each of another letter."""
+    copies = []
+    for number in range(count):
+        copies.append(Copy(place.store))
+        feed(copies[-1], bytes([number]) * size)
+        copies[-1].end("end")
+    return copies
+
+
+def test_short_copies_share_blocks_of_the_spool_when_they_fill_the_memory(place: Place) -> None:
+    copies = shorts(place, 90)
+    told = [copy.stream() for copy in copies[:10]]
+    place.settle()
+    assert place.spool is not None
+    # 13 of them fit a block.
+    assert place.memory.used_bytes <= BLOCKS // 2 * BLOCK_BYTES + BLOCK_BYTES
+    assert place.spool.used_bytes == -(-(90 * 10_000 - place.memory.used_bytes) // 130_000) * BLOCK_BYTES
+    # Those that the agent was told too: it has them from the message.
+    assert [stream.inline for stream in told] == [bytes([number]) * 10_000 for number in range(10)]
+    streams = [copy.stream() for copy in copies]
+    assert not streams[0].inline
+    assert streams[-1].inline
+    for number, stream in enumerate(streams):
+        assert place.read(stream) == bytes([number]) * 10_000
+        assert stream.copied_bytes == stream.total_bytes == 10_000
+    for copy in copies:
+        copy.release()
+    assert place.spool.used_bytes == place.memory.used_bytes == 0
+
+
+def test_blocks_are_moved_before_short_copies(place: Place) -> None:
+    copies = shorts(place, 30)
+    blocks = place.copy(b"a", 4)
+    place.settle()
+    assert places(blocks) == {"memory", "spool"}
+    assert all(copy.stream().inline for copy in copies)
+
+
+def test_short_copies_that_are_released_while_they_are_moved_leave_no_trace(place: Place) -> None:
+    copies = shorts(place, 90)
+    assert place.store._moving
+    for copy in copies[1:]:
+        copy.release()
+    place.settle()
+    assert place.read(copies[0].stream()) == bytes(10_000)
+    copies[0].release()
+    assert place.spool is not None
+    assert place.memory.used_bytes == place.spool.used_bytes == 0
+
+
+def test_short_copies_that_the_disk_refuses_stay(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_file: int, _data: memoryview, _offset: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(spool_module, "_write_all", refuse)
+    copies = shorts(place, 90)
+    place.settle()
+    assert "can't be written, copies stay in memory" in caplog.text
+    assert not place.store.can_move
+    for number, copy in enumerate(copies):
+        assert copy.stream().inline == bytes([number]) * 10_000
+        copy.release()
+    assert place.spool is not None
+    assert place.memory.used_bytes == place.spool.used_bytes == 0
+
+
+def test_nothing_can_be_moved_where_the_spool_is_full_or_stands_still(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not Place(None).store.can_move
+    seen = [place.store.can_move]
+    gate, now_s = threading.Event(), time.monotonic()
+    real = spool_module._write_all
+    monkeypatch.setattr(spool_module, "_write_all", lambda *arguments: (gate.wait(), real(*arguments))[1])
+    with monkeypatch.context() as frozen:
+        frozen.setattr(time, "monotonic", lambda: now_s)
+        copies = [place.copy(b"a", 5)]
+        seen.append(place.store.can_move)
+        now_s += 1.5
+        seen.append(place.store.can_move)
+    gate.set()
+    place.settle()
+    seen.append(place.store.can_move)
+    for _ in range(5):
+        copies.append(place.copy(b"b", 4))
+        place.settle()
+    assert place.spool is not None
+    assert place.spool.full
+    seen.append(place.store.can_move)
+    copies[0].release()
+    seen.append(place.store.can_move)
+    assert seen == [True, True, False, True, False, True]
 
 
 def test_a_disk_that_refuses_costs_only_what_memory_has_no_room_for(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import transactions as transactions_module
 from agent.lines import END_FIELDS, UNANSWERED_FIELDS, End, Unanswered, parse_line
 from agent.messages import Request, Response
 from agent.parts import Proxy
@@ -442,3 +443,20 @@ def test_every_transaction_ends_once_whatever_the_order(history: list[tuple[str,
     shown = {b"%d" % number for kind, number in history if kind in ("request", "end")}
     assert set(ended) | still_open == shown
     assert transactions.held_bytes == 0
+
+
+def test_a_line_that_comes_hours_after_its_transaction_was_given_up_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transactions_module, "_REMEMBERED", 10)
+    transactions = open_transactions()
+    transactions.request(request(b"slow"), 0)
+    transactions.unheard_of(b"copied", 0)
+    assert [one.id for one in transactions.overdue(2 * 10**9)] == [b"slow"]
+    for number in range(50):
+        identifier = b"other-%d" % number
+        assert transactions.end(end(identifier), 0, 0) is not None
+    # That of the first ones has been forgotten: HAProxy writes one line only.
+    assert transactions.end(end(b"other-0"), 0, 0) is not None
+    assert transactions.end(end(b"slow"), 0, 0) is None
+    assert transactions.end(end(b"copied"), 0, 0) is None

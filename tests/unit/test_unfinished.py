@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from agent.octet_counting import OctetCounting
 from agent.spop.connection import Connection
 from agent.unfinished import Unfinished
-from tee.handover import Acknowledgements, Frames
+from tee.handover import AgentLines, Frames
 from tests.unit.counted_bytes import Work, grows_no_faster
 from tests.unit.spop_frames import HELLO
 
@@ -59,9 +59,9 @@ def test_a_frame_of_the_tee_in_many_reads() -> None:
 
 def test_acknowledgements_in_many_reads() -> None:
     def work_for(count: int) -> int:
-        work, acknowledgements = Work(), Acknowledgements()
+        work, agent_lines = Work(), AgentLines()
         parts = work.parts(b"1234567\n" * count, 3)
-        assert [number for part in parts for number in acknowledgements.feed(part)] == [1234567] * count
+        assert [number for part in parts for number in agent_lines.feed(part)] == [1234567] * count
         return work.joined
 
     assert grows_no_faster(work_for, 1000)
