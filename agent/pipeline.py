@@ -20,8 +20,8 @@ from service.rarely import is_rare
 
 _LOG = logging.getLogger(__name__)
 
-# The whole line is HAProxy's own; a node's words stand inside a longer one.
-_DROPPED = re.compile(rb"\s*([0-9]{1,20}) events? dropped\s*")
+# The whole line is HAProxy's own (3.0 has a NUL at its end); a node's words stand inside a longer one.
+_DROPPED = re.compile(rb"([0-9]{1,20}) events? dropped[\0\n]*")
 
 # How long HAProxy's news of an end are waited for after a node closed without an answer.
 _SILENT_NS = 10**9

@@ -96,7 +96,7 @@ def test_who_knows_nothing_of_what_its_client_knew_waits_for_all_before_it_and_n
     ("text", "dropped"),
     [
         (b"25 events dropped", 25),
-        (b"1 event dropped\n", 1),
+        (b"1 event dropped\0", 1),
         (b"Server clients/node1 is DOWN, reason: Layer7 wrong status, info: \"7 events dropped\", check duration: 2ms.", 0),
         (b"Server clients/node1 is DOWN, reason: Layer7 wrong status, info: \"9 events dropped", 0),
     ],
