@@ -118,13 +118,16 @@ class MirrorConnection:
         self._rest: Iterator[bytes] | None = None
         self._rest_bytes = 0
         self._paused = False
+        self._more_head: list[bytes] = []
         self._reset()
 
     def _reset(self) -> None:
         self._touched = False
         self._bodiless = False
         self._until_close = False
-        self._head: list[bytes] = []
+        self._head = b""
+        if self._more_head:
+            self._more_head = []
         self._reusable = False
         self._complete = False
         self._final = False
@@ -187,8 +190,12 @@ class MirrorConnection:
         if not self._touched and _refuses_key(data):
             self._owner.key_refused()
         self._touched = True
-        if not self._final:
-            self._head.append(data)
+        if self._final:
+            pass
+        elif self._head:
+            self._more_head.append(data)
+        else:
+            self._head = data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -223,7 +230,10 @@ class MirrorConnection:
         self._bodiless = final and self.job is not None and (self.job.head or status in (204, 304))
         self._reusable = self._parser.should_keep_alive()
         # Without a length the answer ends with the connection (RFC 9112 6.3).
-        self._until_close = final and not self._reusable and not _FRAMED.search(b"".join(self._head))
+        self._until_close = final and not self._reusable and not self._says_its_end()
+
+    def _says_its_end(self) -> bool:
+        return _FRAMED.search(b"".join((self._head, *self._more_head))) is not None
 
     def on_message_complete(self) -> None:
         """The answer is whole; an interim one (RFC 9110 15.2) is not the answer."""

@@ -42,32 +42,29 @@ def mirrored_request(transaction: Transaction) -> bytes:
     Without the body where ``request_wire`` has that: as it passed, it is to be sent next. Exactly one field says where the body ends, or none where there
     is no body and the client sent none.
     """
-    before, after, framing = _end_to_end(transaction.request_headers)
+    fields = _end_to_end(transaction.request_headers)
     body = transaction.request_body
     size = len(body)
     wire = transaction.request_wire
     if wire is not None:
-        body, size = b"", wire.framed_bytes
-        chunked = wire.chunked
+        body = b""
+        headers = fields.framed(wire.chunked, wire.framed_bytes)
+    elif size == fields.length:
+        # Nearly all: the client's own field is right, or there is neither field nor body.
+        headers = fields.as_sent
     else:
-        # HTTP/2 needs neither field; HAProxy too sends such a body chunked.
-        chunked = framing == CHUNKED or (size > 0 and framing == NONE)
+        # HTTP/2 needs no field; HAProxy too sends such a body chunked.
+        chunked = fields.framing != SIZED
+        headers = fields.framed(chunked, size)
         if chunked:
             body = b"%x\r\n%b\r\n0\r\n\r\n" % (size, body) if size else b"0\r\n\r\n"
-    framed = b""
-    if chunked:
-        framed = b"transfer-encoding: chunked\r\n"
-    elif size or framing == SIZED:
-        framed = b"content-length: %d\r\n" % size
     url = transaction.url
     if transaction.request_version == b"2.0" and not url.startswith(b"/"):
         url = _origin_form(url)
-    return b"%b %b HTTP/1.1\r\n%b%b%bx-capture-id: %b\r\n\r\n%b" % (
+    return b"%b %b HTTP/1.1\r\n%bx-capture-id: %b\r\n\r\n%b" % (
         transaction.method,
         url,
-        before,
-        framed,
-        after,
+        headers,
         transaction.id,
         body,
     )
@@ -88,24 +85,45 @@ def _origin_form(url: bytes) -> bytes:
     return slash + path or b"/"
 
 
-def _end_to_end(block: bytes) -> tuple[bytes, bytes, int]:
-    """The field lines to pass on, before and behind the place of the one that says where the body ends; and which one the client sent."""
+class _Fields:
+    """The field lines to pass on, with the place of the one that says where the body ends."""
+
+    def __init__(self, before: bytes, after: bytes, framing: int, length: int) -> None:
+        self._before = before
+        self._after = after
+        self.framing = framing
+        """How the client framed its body."""
+        self.length = length
+        """Of a body that goes with `as_sent`; below 0: there is none."""
+        self.as_sent = self.framed(False, length) if framing == SIZED else before
+
+    def framed(self, chunked: bool, size: int) -> bytes:
+        """With one field that says where a body of so many bytes ends."""
+        if chunked:
+            return b"%btransfer-encoding: chunked\r\n%b" % (self._before, self._after)
+        return b"%bcontent-length: %d\r\n%b" % (self._before, size, self._after)
+
+
+def _end_to_end(block: bytes) -> _Fields:
     return _cached[block] if len(block) <= 2048 else _filter(block)
 
 
-def _filter(block: bytes) -> tuple[bytes, bytes, int]:
+def _filter(block: bytes) -> _Fields:
     before: list[bytes] = []
     after: list[bytes] = []
-    kept, framing = before, NONE
+    kept, framing, length = before, NONE, 0
     for line in block.split(b"\r\n")[:-2]:
-        name = line.partition(b":")[0].strip().lower()
+        name, _, value = line.partition(b":")
+        name = name.strip().lower()
         if name in _FRAMING:
             kept = after
             # Where there are both, it is in chunks (RFC 9112 6.3).
             framing = max(framing, CHUNKED if name == b"transfer-encoding" else SIZED)
+            digits = value.strip()
+            length = int(digits) if framing == SIZED and digits.isdigit() and len(digits) < 19 else -1
         elif name not in _DROPPED:
             kept.append(line + b"\r\n")
-    return b"".join(before), b"".join(after), framing
+    return _Fields(b"".join(before), b"".join(after), framing, length)
 
 
 # Clients repeat their header blocks; the bound keeps this under a few MiB.
