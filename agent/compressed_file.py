@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 import zstandard
@@ -13,9 +12,6 @@ STEP_BYTES = 1 << 20
 
 # The fastest level: still a fifth to a tenth for JSON, and the cores are the traffic's (docs/decisions/0011-s3.md).
 _LEVEL = 1
-
-# Of filesystems that can't write a directory through: there is nothing more to do for it.
-_CANT = frozenset((errno.EINVAL, errno.ENOTSUP))
 
 
 def compress(source: BinaryIO, target: BinaryIO) -> Iterator[None]:
@@ -51,19 +47,3 @@ def verify(source: BinaryIO, target: BinaryIO) -> Iterator[None]:
     expected = os.fstat(source.fileno()).st_size
     if size != expected:
         raise OSError(errno.EIO, f"what was compressed has {size} of {expected} bytes")
-
-
-def sync_directory(directory: Path) -> None:
-    """Have the names in a directory on the disk.
-
-    Raises:
-        OSError: the disk refuses.
-    """
-    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    except OSError as error:
-        if error.errno not in _CANT:
-            raise
-    finally:
-        os.close(opened)

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.compressed_file import compress, sync_directory, verify
+from agent.compressed_file import compress, verify
 from agent.offloaded import Offloaded, newest_number
 from agent.removed_files import RemovedFiles
+from service.atomic_file import sync_directory
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,11 +1,14 @@
 """Files that are there whole or not at all, whatever ends the process that writes them."""
 
-import contextlib
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 _NEW = ".new"
+
+# Of filesystems that can't write a directory through: there is nothing more to do for it.
+_CANT = frozenset((errno.EINVAL, errno.ENOTSUP))
 
 
 def write_atomically(path: Path, parts: Iterable[bytes], mode: int) -> None:
@@ -36,10 +39,16 @@ def write_atomically(path: Path, parts: Iterable[bytes], mode: int) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Bring the directory's names to the disk (open(2), fsync(2)); not every file system can do it for a directory."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Bring the names in a directory to the disk (fsync(2)).
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in _CANT:
+            raise
     finally:
-        os.close(descriptor)
+        os.close(opened)

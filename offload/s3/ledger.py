@@ -3,9 +3,10 @@
 import dataclasses
 import json
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from service.atomic_file import write_atomically
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,13 +84,4 @@ class Ledger:
             "last": self.last,
             "unfinished": dataclasses.asdict(self.unfinished) if self.unfinished else None,
         }
-        fresh = self._path.with_name(f"{self._path.name}.new")
-        with open(fresh, "wb", opener=_for_the_group) as file:
-            file.write(json.dumps(values).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
-
-
-def _for_the_group(path: str, flags: int) -> int:
-    return os.open(path, flags, _MODE)
+        write_atomically(self._path, [json.dumps(values).encode() + b"\n"], _MODE)

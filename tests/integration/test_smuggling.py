@@ -99,40 +99,27 @@ def test_what_a_client_lists_in_connection_changes_nothing_on_the_shadow(
 @pytest.mark.parametrize("target", [b"/i/_bulk", b"/i/_doc/1"], ids=["tee", "line"])
 def test_what_follows_an_upgrade_is_nobodys_request(rig: Rig, target: bytes, framing: str) -> None:
     """The node switches to another protocol: what the client sends then goes to the primary's node alone."""
-    case = new_case()
-    before = status_of(rig.primary)["not_mirrored_tunnels"]
     upgrade = [b"Connection: upgrade", b"Upgrade: of-the-test"]
     body = text(70_000 if target.endswith(b"_bulk") else 100)
-    request = Request(
-        "POST",
-        target,
-        upgrade,
-        body,
-        framing,
-        "status=101 framing=none lines=connection:upgrade|upgrade:of-the-test",
-        case=case,
-    )
-    with RawClient(rig.primary.address) as client:
-        client.send(request.wire)
-        poll("it at the node", lambda: rig.primary_node.by_case(case))
-        client.send(HIDDEN)
-        poll("what follows at the node", lambda: smuggled_at_primary(rig, before + 1))
-    poll("the count", lambda: status_of(rig.primary)["not_mirrored_tunnels"] == before + 1)
-    assert rig.shadow_node.by_case(case) == []
-    nothing_hidden_was_run(rig)
+    answer = "status=101 framing=none lines=connection:upgrade|upgrade:of-the-test"
+    in_a_tunnel(rig, Request("POST", target, upgrade, body, framing, answer))
 
 
 def test_a_connect_is_not_mirrored(rig: Rig) -> None:
-    case = new_case()
+    authority = b"node.test:9200"
+    in_a_tunnel(rig, Request("CONNECT", authority, host=authority, answer="framing=none"))
+
+
+def in_a_tunnel(rig: Rig, request: Request) -> None:
+    """Send a request that leaves HTTP, and hidden ones behind it: the primary's node gets them, and the shadow nothing."""
     before = status_of(rig.primary)["not_mirrored_tunnels"]
-    request = Request("CONNECT", b"node.test:9200", host=b"node.test:9200", answer="framing=none", case=case)
     with RawClient(rig.primary.address) as client:
         client.send(request.wire)
-        poll("it at the node", lambda: rig.primary_node.by_case(case))
+        poll("it at the node", lambda: rig.primary_node.by_case(request.case))
         client.send(HIDDEN)
         poll("what follows at the node", lambda: smuggled_at_primary(rig, before + 1))
     poll("the count", lambda: status_of(rig.primary)["not_mirrored_tunnels"] == before + 1)
-    assert rig.shadow_node.by_case(case) == []
+    assert rig.shadow_node.by_case(request.case) == []
     nothing_hidden_was_run(rig)
 
 
