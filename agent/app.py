@@ -266,6 +266,7 @@ class Agent:
         return self._ring is not None and not self._ring.closed
 
     def _counters(self) -> dict[str, int | str]:
+        self._pipeline.count()
         return {
             "cluster": self._settings.cluster,
             **self._status.as_dict(),

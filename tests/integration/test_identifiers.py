@@ -103,7 +103,6 @@ def test_who_is_not_believed_is_counted_and_said(rig: Rig) -> None:
     before = status_of(rig.shadow)["untrusted_capture_ids"]
     ask_shadow(rig, "line", [f"X-Capture-Id: {IDENTIFIER}"])
     ask_shadow(rig, "line", [])
-    # Counters are brought up to date once a second.
     poll("the counter", lambda: status_of(rig.shadow)["untrusted_capture_ids"] == before + 1)
     assert "without this proxy's key" in rig.shadow.logs()
 

@@ -66,10 +66,11 @@ def test_a_named_path_and_no_other(searches_whole: Rig) -> None:
 
 
 def test_a_node_that_says_without_end_that_it_works(all_whole: Rig) -> None:
+    # Where the answer's head comes in one read with an interim one and its body later, HAProxy 3.0.11 itself passes on no body: hence the delay.
     before = status_of(all_whole.primary)["answers_not_reached"]
     case = new_case()
     request = Request(
-        "GET", b"/i/_doc/1?" + case.encode(), case=case, answer="size=12 interim=102 interims=3000"
+        "GET", b"/i/_doc/1?" + case.encode(), case=case, answer="size=12 interim=102 interims=3000 delay=0.05"
     )
     with RawClient(all_whole.primary.address) as client:
         got = client.exchange(request)
