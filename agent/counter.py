@@ -6,7 +6,8 @@ agent lives (somebody cleared the table, or another HAProxy runs).
 
 from typing import Final
 
-_WRAP: Final = 1 << 32
+WRAP: Final = 1 << 32
+"""Behind the counter's largest value comes 0."""
 
 # Lines of earlier completions may still be on their way when the agent reads the first one.
 _BEFORE_THE_FIRST: Final = 1024
@@ -45,7 +46,7 @@ class Counter:
         if number - self._number > _FAR and value < number - self._number:
             return self._begin_again(value, at_us)
         if number >= self._number:
-            self._reference, self._number = value % _WRAP, number
+            self._reference, self._number = value % WRAP, number
             self._newest_us = max(self._newest_us, at_us)
             return number
         # Younger than a much larger value.
@@ -56,11 +57,11 @@ class Counter:
     def _begin_again(self, value: int, at_us: int) -> int:
         """The counter went back to zero, and has counted from there."""
         self._before = self._reference, self._number, self._newest_us + _SKEW_US
-        self._reference, self._number, self._newest_us = value % _WRAP, self._number + value, at_us
+        self._reference, self._number, self._newest_us = value % WRAP, self._number + value, at_us
         return self._number
 
 
 def _nearest(value: int, reference: int, number: int) -> int:
     """The number of ``value`` where ``reference`` has ``number``: of all that agree in 32 bits the nearest."""
-    ahead = (value - reference) % _WRAP
-    return number + (ahead if ahead < _WRAP // 2 else ahead - _WRAP)
+    ahead = (value - reference) % WRAP
+    return number + (ahead if ahead < WRAP // 2 else ahead - WRAP)

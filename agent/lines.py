@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from agent.addresses import pack_address, pack_ip
+from agent.counter import WRAP
 from agent.parts import Proxy, put_request, put_response
 from record.remembered import Remembered
 from record.transaction import Transaction
@@ -92,7 +93,7 @@ class End:
         Raises:
             ValueError: it is no number.
         """
-        return _number(self._fields[10])
+        return _completion(self._fields[10])
 
     def fill(self, transaction: Transaction, proxy: Proxy) -> None:
         """Put into the transaction what the line says and no message has said before.
@@ -109,7 +110,7 @@ class End:
             transaction.status = max(int(fields[1]), 0)
             self._fill_response(transaction, proxy)
         if not transaction.completion:
-            transaction.completion = _number(fields[10])
+            transaction.completion = self.completion
         transaction.timers = fields[4]
         if fields[22] != _NOTHING:
             # Until the copy is there; of what passed the tee by nobody has kept the bodies.
@@ -178,7 +179,12 @@ def completion_of(line: bytes) -> int:
     if len(fields) <= _COMPLETION or not _ID.fullmatch(fields[0]):
         return 0
     completion = fields[_COMPLETION]
-    return int(completion) if completion.isdigit() and len(completion) <= _COUNTER_DIGITS else 0
+    return _completion(completion) if completion.isdigit() and len(completion) <= _COUNTER_DIGITS else 0
+
+
+def _completion(field: bytes) -> int:
+    """0: HAProxy gave no number. The one of 0 is that of a counter that has come round."""
+    return 0 if field == _NOTHING else int(field) or WRAP
 
 
 def _fill_from_line(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent.counter import WRAP
 from agent.parts import Proxy, put_request, put_response
 from agent.spop.errors import INVALID, SpopError
 from agent.spop.values import Value
@@ -78,7 +79,7 @@ class Response:
         _, status, version, headers, body, size, completion, answered, timers, server, address = self.values
         transaction.status = _int(status)
         transaction.response_version = _bytes(version)
-        transaction.completion = _int(completion)
+        transaction.completion = (completion or WRAP) if isinstance(completion, int) else 0
         transaction.answered_us = _int(answered)
         transaction.timers = _bytes(timers)
         transaction.server = _bytes(server)

@@ -129,3 +129,18 @@ def test_what_leaves_http_is_not_mirrored(changes: dict[str, bytes]) -> None:
     assert rig.status.not_mirrored_tunnels == 1
     assert rig.pipeline.ended[0].mirror == "not sent: client and node left HTTP"
     assert rig.may_start(uuid(2))
+
+
+def test_the_answer_that_the_counter_comes_round_with_is_one() -> None:
+    rig = Rig()
+    last = (1 << 32) - 1
+    rig.lines(ended(1, last - 1, last), ended(2, last, 0), ended(3, 0, 1))
+    for second in range(4):
+        # What was before the first line is another agent's.
+        rig.pipeline.tick(second * SECOND)
+    rig.done(uuid(1))
+    assert rig.may_start(uuid(2))
+    assert not rig.may_start(uuid(3))
+    rig.done(uuid(2))
+    assert rig.may_start(uuid(3))
+    assert rig.order.missing == 0
