@@ -334,9 +334,17 @@ def test_the_outcome_of_a_line_that_is_written() -> None:
 
 
 def children(parent: int) -> list[int]:
-    """Processes that it started."""
+    """Processes for long lines that it started. (Another test may have left one of another kind that is about to end.)"""
     found = Path(f"/proc/{parent}/task").glob("*/children")
-    return sorted(int(word) for path in found for word in path.read_text().split())
+    started = sorted(int(word) for path in found for word in path.read_text().split())
+    return [process for process in started if b"long_writer_process" in command_of(process)]
+
+
+def command_of(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def state(process: int) -> str:
