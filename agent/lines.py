@@ -173,8 +173,14 @@ def parse_line(line: bytes) -> End | Unanswered | None:
     return None
 
 
+def is_ours(line: bytes) -> bool:
+    """Whether a line that `parse_line` does not know is about a transaction all the same: damaged, or cut. HAProxy's own messages are not."""
+    first = line.partition(b" ")[0]
+    return first == UNANSWERED_FIELDS[0] or _ID.fullmatch(first) is not None
+
+
 def completion_of(line: bytes) -> int:
-    """The completion in a line about an end that is damaged or cut; 0: it is not there, or the line is no such line."""
+    """The completion in a line about an end that is damaged or cut; 0: it is not there."""
     fields = line.split(b" ", _COMPLETION + 1)
     if len(fields) <= _COMPLETION or not _ID.fullmatch(fields[0]):
         return 0

@@ -190,12 +190,8 @@ class MirrorConnection:
         if not self._touched and _refuses_key(data):
             self._owner.key_refused()
         self._touched = True
-        if self._final:
-            pass
-        elif self._head:
-            self._more_head.append(data)
-        else:
-            self._head = data
+        if not self._final:
+            self._keep_head(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -209,6 +205,12 @@ class MirrorConnection:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_BYTES or self._interim_answers > _INTERIM_ANSWERS:
                 self.abort()
+
+    def _keep_head(self, data: bytes) -> None:
+        if self._head:
+            self._more_head.append(data)
+        else:
+            self._head = data
 
     def eof_received(self) -> None:
         """Asyncio's: the connection is to be closed."""

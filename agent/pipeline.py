@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Container
 
 from agent.joining import Copy, Joining
-from agent.lines import NO_ID, TEE, End, completion_of, parse_line
+from agent.lines import NO_ID, TEE, End, completion_of, is_ours, parse_line
 from agent.messages import Request, Response, parse_message
 from agent.order import CausalOrder
 from agent.parts import Proxy
@@ -237,7 +237,7 @@ class Pipeline:
 
     def _other_line(self, line: bytes, now_ns: int) -> None:
         """HAProxy's own messages go to the ring too: servers up and down, and how many lines it had no room for."""
-        if completion_of(line):
+        if is_ours(line):
             self._unreadable(line, f"it has {line.count(b' ') + 1} fields", now_ns)
             return
         dropped = _DROPPED.fullmatch(line)

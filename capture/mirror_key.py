@@ -5,7 +5,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from haproxy_config.render import KEY_FILE
+from haproxy_config.render import KEY_FILE, write_files
 
 _BYTES = 32
 
@@ -28,6 +28,4 @@ def shared_key(workspace: Path) -> str:
 
 def keep_key(staging: Path, key: str) -> None:
     """Leave it for the next build, readable for its owner alone."""
-    path = staging / KEY_FILE
-    path.touch(mode=0o600)
-    path.write_text(f"{key}\n", "ascii")
+    write_files(staging, {KEY_FILE: f"{key}\n"})

@@ -81,6 +81,22 @@ def test_a_damaged_number_is_no_number(number: bytes) -> None:
     assert rig.order.latest == rig.completions[uuid(1)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        cut(ended(2, None, 2).replace(b" 2 ", b" - ")),
+        cut(line(b"00000000-0000-4000-8000-000000000002/primarys-name", completion=b"-")),
+        uuid(2),
+        b"unanswered " + uuid(2) + b" 127.0.0.1:99",
+    ],
+    ids=["no number", "on the shadow", "cut early", "unanswered"],
+)
+def test_a_line_about_a_transaction_that_is_cut_is_counted_whatever_is_left_of_it(text: bytes) -> None:
+    rig = Rig()
+    rig.lines(text)
+    assert rig.status.protocol_errors == 1
+
+
 def test_who_knows_nothing_of_what_its_client_knew_waits_for_all_before_it_and_never_for_itself() -> None:
     rig = Rig()
     rig.lines(ended(1, 0, 1), ended(3, 2, 3), ended(2, None, 2))
