@@ -8,7 +8,7 @@ from capture.engine import Engine
 from tests.integration.fidelity_bodies import text
 from tests.integration.proxies import Images
 from tests.integration.raw_client import RawClient, Request, new_case
-from tests.integration.recording_server import Recorded
+from tests.integration.recording_server import Fault, Recorded
 from tests.integration.rig import PATIENT, Rig, Setting, open_rig, poll, status_of
 
 OF_THE_HOP = (
@@ -92,6 +92,23 @@ def test_what_a_client_lists_in_connection_changes_nothing_on_the_shadow(
     assert end_to_end(at_shadow) == end_to_end(at_primary)
     assert at_shadow.content == at_primary.content
     assert at_primary.body == body
+    nothing_hidden_was_run(rig)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
+def test_a_shadow_that_breaks_off_in_the_body_reads_no_request_in_what_was_left(
+    rig: Rig, framing: str, reset: bool
+) -> None:
+    request = Request(
+        "POST", b"/i/_bulk", [b"Connection: content-length"], hidden_in(900_000), framing, case=new_case()
+    )
+    before = status_of(rig.primary)["waiting_for_shadow"]
+    rig.shadow_node.faults[request.case] = Fault(100_000, reset=reset)
+    with RawClient(rig.primary.address) as client:
+        assert client.exchange(request).status == 200
+    poll("a part of it on the shadow", lambda: rig.shadow_node.unfinished_of(request.case), 20)
+    poll("its end", lambda: status_of(rig.primary)["waiting_for_shadow"] == before)
     nothing_hidden_was_run(rig)
 
 
