@@ -267,7 +267,7 @@ def test_the_process_does_not_outlive_the_agent() -> None:
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as agent:
         assert agent.stdout is not None
         assert agent.stdout.readline() == b"started\n"
-        (child,) = children(agent.pid)
+        child = the_child(agent.pid)
         wait_until_in_main(child)
         agent.kill()
     deadline = time.monotonic() + PATIENCE_S
@@ -338,6 +338,16 @@ def children(parent: int) -> list[int]:
     found = Path(f"/proc/{parent}/task").glob("*/children")
     started = sorted(int(word) for path in found for word in path.read_text().split())
     return [process for process in started if b"long_writer_process" in command_of(process)]
+
+
+def the_child(parent: int) -> int:
+    """The process that it has just started, which has no command line for a moment while it becomes another program."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := children(parent)):
+        assert time.monotonic() < deadline, "it has started none"
+        time.sleep(0.01)
+    (child,) = found
+    return child
 
 
 def command_of(process: int) -> bytes:

@@ -1,0 +1,101 @@
+"""What a request reads and writes. No I/O.
+
+A name of an index here is the name of a concrete index, never of an alias, a data stream or a pattern: those count as every index
+(`NO_INDEX` where single documents are meant, else ``everything``).
+"""
+
+import re
+from typing import Final, NamedTuple
+
+NO_INDEX: Final = b""
+"""Stands for the index of documents of which only a name is known that may be an alias: any index."""
+
+# An identifier that Elasticsearch made: 15 bytes in base64 for URLs (TimeBasedUUIDGenerator), or 16 (RandomBasedUUIDGenerator).
+_GENERATED: Final = re.compile(rb"[A-Za-z0-9_-]{20}(?:[A-Za-z0-9_-]{2})?")
+
+
+class Documents(NamedTuple):
+    """Single documents of one index."""
+
+    index_name: bytes
+    """`NO_INDEX`: not known."""
+    ids: tuple[bytes, ...]
+
+
+class Footprint(NamedTuple):
+    """What a request reads and writes. A tuple without entries: nothing of that kind."""
+
+    reads_everything: bool = False
+    """All documents of all indices, and the cluster's own state."""
+    reads_indices: tuple[bytes, ...] = ()
+    """Whole indices, as a search does."""
+    reads_documents: tuple[Documents, ...] = ()
+    writes_everything: bool = False
+    writes_indices: tuple[bytes, ...] = ()
+    """Whole indices: their documents, settings, mapping, whether they are there."""
+    writes_documents: tuple[Documents, ...] = ()
+    adds_to: tuple[bytes, ...] = ()
+    """Indices (`NO_INDEX`: one that is not known) of which searches see something new, though no document that anybody can name is
+    touched: new documents whose identifiers are not known, a refresh."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes at all."""
+        return bool(self.writes_everything or self.writes_indices or self.writes_documents or self.adds_to)
+
+
+NOTHING: Final = Footprint()
+READS_EVERYTHING: Final = Footprint(reads_everything=True)
+EVERYTHING: Final = Footprint(reads_everything=True, writes_everything=True)
+
+
+def is_generated(document_id: bytes) -> bool:
+    """Whether the cluster may have made this identifier itself, so that it may be one of a request's that `Footprint.adds_to`."""
+    return _GENERATED.fullmatch(document_id) is not None
+
+
+def must_wait(later: Footprint, earlier: Footprint) -> bool:
+    """Whether ``earlier`` writes something that ``later`` reads or writes.
+
+    This is the definition. `agent.order` finds the same without comparing every request with every other one.
+    """
+    if later == NOTHING or not earlier.writes:
+        return False
+    if earlier.writes_everything or later.reads_everything or later.writes_everything:
+        return True
+    whole = {*later.reads_indices, *later.writes_indices}
+    single = (*later.reads_documents, *later.writes_documents)
+    if _touches_indices(earlier, whole):
+        return True
+    if any(documents.index_name in earlier.writes_indices for documents in single):
+        return True
+    if earlier.writes_indices and any(documents.index_name == NO_INDEX for documents in single):
+        return True
+    if any(_same_documents(one, other) for one in single for other in earlier.writes_documents):
+        return True
+    if any(_may_be_added(documents, earlier.adds_to) for documents in single):
+        return True
+    # Additions clash with what is done to the whole index, and with each other never.
+    return bool(earlier.writes_indices) and any(
+        index == NO_INDEX or index in earlier.writes_indices for index in later.adds_to
+    )
+
+
+def _touches_indices(earlier: Footprint, indices: set[bytes]) -> bool:
+    """Whether ``earlier`` writes anything in one of these indices."""
+    if not indices:
+        return False
+    written = {*earlier.writes_indices, *earlier.adds_to, *(d.index_name for d in earlier.writes_documents)}
+    return NO_INDEX in written or not written.isdisjoint(indices)
+
+
+def _same_documents(one: Documents, other: Documents) -> bool:
+    if NO_INDEX not in (one.index_name, other.index_name) and one.index_name != other.index_name:
+        return False
+    return not set(one.ids).isdisjoint(other.ids)
+
+
+def _may_be_added(documents: Documents, adds_to: tuple[bytes, ...]) -> bool:
+    return any(
+        NO_INDEX in (documents.index_name, index) or documents.index_name == index for index in adds_to
+    ) and any(map(is_generated, documents.ids))
