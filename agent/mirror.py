@@ -1,14 +1,12 @@
 """Sends requests to the shadow in causal order, over a bounded pool of keep-alive connections."""
 
 import asyncio
-import functools
 import logging
-from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from agent.mirror_connection import Job, MirrorConnection, key_field
 from agent.mirror_queue import MirrorQueue
+from agent.mirror_targets import Targets
 from agent.mirrored import mirrored_request
 from agent.order import CausalOrder
 from agent.status import Status
@@ -17,60 +15,8 @@ from service.rarely import is_rare
 
 _LOG = logging.getLogger(__name__)
 
-# After a refused connection the same shadow is left alone for this long.
-_RETRY_S = 0.5
-_CONNECT_S = 5.0
-
-# A target that has not answered an attempt for so long gets no second one at the same time.
-_SLOW_CONNECT_S = 1.0
-
 # Of a request whose body the tee keeps, what the agent has in memory besides its message: where the body is, and who needs it.
 _BODY_BYTES = 2048
-
-
-class _Target:
-    """One shadow HAProxy and the connections to it: the `mirror_connection.Owner` that passes on which target they are of."""
-
-    def __init__(self, host: str, port: int, mirror: "Mirror") -> None:
-        self.host = host
-        self.port = port
-        self.idle: list[MirrorConnection] = []
-        self.connections = 0
-        """Open ones and those being opened."""
-        self.opening = 0
-        """Those being opened."""
-        self.opening_since = 0.0
-        """When it was last heard whether one can be opened, or the first attempt after that."""
-        self.reached: bool | None = None
-        """Whether the last attempt succeeded; None: there was none."""
-        self.retry_at = 0.0
-        self._mirror = mirror
-
-    def may_open(self, now: float, most: int) -> bool:
-        """Whether to try for one more connection; of a target that does not answer there is one attempt at a time."""
-        if self.connections >= most or self.retry_at > now:
-            return False
-        return not self.opening or (self.reached is True and now - self.opening_since <= _SLOW_CONNECT_S)
-
-    def opened(self, connection: MirrorConnection) -> None:
-        self.idle.append(connection)
-        self._mirror.dispatch()
-
-    def key_refused(self) -> None:
-        self._mirror.key_refused()
-
-    def answered(self, connection: MirrorConnection, job: Job, *, reusable: bool) -> None:
-        if reusable:
-            self.idle.append(connection)
-        self._mirror.answered(connection, job)
-
-    def closed(self, connection: MirrorConnection, job: Job | None, *, untouched: bool) -> None:
-        self.connections -= 1
-        if connection in self.idle:
-            self.idle.remove(connection)
-        if job is not None:
-            self._mirror.unanswered(connection, job, untouched=untouched)
-        self._mirror.dispatch()
 
 
 class Mirror:
@@ -94,9 +40,7 @@ class Mirror:
         status: Status,
         key: str = "",
     ) -> None:
-        self._key_field = key_field(key)
-        self._targets = deque(_Target(host, port, self) for host, port in targets)
-        self._connections = connections
+        self._targets = Targets(targets, connections, key_field(key), self)
         self._queue_bytes = queue_bytes
         self._deadline_s = deadline_s
         self._order = order
@@ -105,8 +49,6 @@ class Mirror:
         self._queue = MirrorQueue()
         self._queued_bytes = 0
         self._busy: set[MirrorConnection] = set()
-        self._opening: set[asyncio.Task[None]] = set()
-        self._retry: asyncio.TimerHandle | None = None
         self._closing = False
         self._drained: asyncio.Future[None] | None = None
 
@@ -152,7 +94,7 @@ class Mirror:
             return
         now = self._loop.time()
         while job is not None and not self._closing and self._order.may_start(job.earlier_completions):
-            connection = self._idle_connection(now)
+            connection = self._targets.idle_connection(now)
             if connection is None:
                 return
             self._queue.pop()
@@ -180,18 +122,15 @@ class Mirror:
     def close(self) -> list[Job]:
         """Stop sending; the requests that the shadow has not answered, in their order. Their ``done`` is the caller's now."""
         self._closing = True
-        if self._retry is not None:
-            self._retry.cancel()
-        for task in self._opening:
-            task.cancel()
         unsent = [connection.job for connection in self._busy if connection.job is not None]
         for job in unsent:
             # The shadow has had some of it at least, and perhaps done it.
             job.perhaps_repeated = True
         unsent.extend(self._queue.jobs())
-        for connection in [*self._busy, *(idle for target in self._targets for idle in target.idle)]:
+        for connection in list(self._busy):
             connection.job = None
             connection.abort()
+        self._targets.close()
         return sorted(unsent, key=lambda job: job.position)
 
     def key_refused(self) -> None:
@@ -230,74 +169,6 @@ class Mirror:
         self.dispatch()
         if self._drained is not None and not self._drained.done() and not self.waiting:
             self._drained.set_result(None)
-
-    def _idle_connection(self, now: float) -> MirrorConnection | None:
-        """An idle connection, the targets taken in turn; None when one has to be waited for.
-
-        The target whose turn it is gets another connection where it has none that is idle; the request need not wait for that when one to another target is.
-        """
-        opened = False
-        for _ in range(len(self._targets)):
-            target = self._targets[0]
-            self._targets.rotate(-1)
-            if target.idle:
-                return target.idle.pop()
-            if not opened and target.may_open(now, self._connections):
-                # One to the next target too where it is open whether this one answers.
-                opened = target.reached is True
-                self._open(target, now)
-        return None
-
-    def _open(self, target: _Target, now: float) -> None:
-        target.connections += 1
-        if not target.opening:
-            target.opening_since = now
-        target.opening += 1
-        task = self._loop.create_task(self._connect(target), name=f"connect-{target.host}:{target.port}")
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
-
-    async def _connect(self, target: _Target) -> None:
-        try:
-            async with asyncio.timeout(_CONNECT_S):
-                # Any: it has a protocol's methods, and inherits from nothing, since it is compiled.
-                factory: Any = functools.partial(MirrorConnection, target, self._key_field)
-                await self._loop.create_connection(factory, target.host, target.port)
-        except (OSError, TimeoutError) as error:
-            target.connections -= 1
-            target.retry_at = self._loop.time() + _RETRY_S
-            if target.reached is not False:
-                reason = error if str(error) else f"no connection within {_CONNECT_S:.0f} s"
-                _LOG.warning(
-                    "the shadow %s:%d can't be reached, its requests wait: %s",
-                    target.host,
-                    target.port,
-                    reason,
-                )
-            target.reached = False
-            if self._retry is None:
-                self._retry = self._loop.call_later(_RETRY_S, self._try_again)
-        else:
-            if target.reached is False:
-                _LOG.warning(
-                    "the shadow %s:%d is reached again, %d requests wait",
-                    target.host,
-                    target.port,
-                    self.waiting,
-                )
-            target.reached = True
-        finally:
-            target.opening -= 1
-            target.opening_since = self._loop.time()
-        # What waits may need more than one connection.
-        self.dispatch()
-
-    def _try_again(self) -> None:
-        self._retry = None
-        # A timer may be early by its clock's resolution: the wait is over when it says so.
-        for target in self._targets:
-            target.retry_at = 0.0
-        self.dispatch()
 
 
 def _held_bytes(job: Job) -> int:
