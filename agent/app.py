@@ -18,9 +18,11 @@ from agent.line_maker import LineMaker
 from agent.long_writer import ProcessWriter
 from agent.mirror import Mirror
 from agent.offloaded import Offloaded
-from agent.order import CausalOrder
+from agent.mirror_connection import Job
+from agent.order import Order
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
+from agent.placing import Placing
 from agent.ring_nudge import nudge
 from agent.settings import AgentSettings
 from agent.spop.connection import Message
@@ -59,14 +61,21 @@ class Agent:
         self._runtime = runtime
         self._loop = asyncio.get_running_loop()
         self._status = Status()
-        self._order = CausalOrder(time.time_ns() // 1000)
+        self._order: Order[Job] = Order(time.time_ns() // 1000)
         self._mirror = self._make_mirror(mirror_key) if settings.mirror_to else None
         proxy = Proxy(settings.message_bytes, mirrored=settings.cluster == "shadow")
         self._transactions = Transactions(proxy, settings.pending_bytes, int(settings.unanswered_s * 1e9))
         submit = self._mirror.submit if self._mirror is not None else None
         self._pipeline = Pipeline(
-            proxy, self._transactions, self._order, submit, self._status, settings.pending_bytes
+            proxy,
+            self._transactions,
+            self._order,
+            submit,
+            self._status,
+            Placing(settings.order),
+            settings.pending_bytes,
         )
+        self._reading = False
         self._log = CaptureLog(
             Path(settings.log_path),
             settings.log_file_bytes,
@@ -232,7 +241,7 @@ class Agent:
         """The tee is stopping too, and hands over what it has."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until_s):
-                while self._pipeline.waiting_for_copies:
+                while self._pipeline.waiting_for_copies or self._pipeline.is_reading:
                     self._copy_came.clear()
                     await self._copy_came.wait()
 
@@ -240,6 +249,17 @@ class Agent:
         if self._mirror is not None:
             self._mirror.dispatch()
         self._lines.schedule()
+        if self._pipeline.is_reading and not self._reading:
+            self._reading = True
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """One slice for each turn of the loop: the sockets are read in between."""
+        self._reading = False
+        if self._pipeline.is_reading:
+            self._pipeline.read_on()
+            self._copy_came.set()
+        self._go_on()
 
     async def _tick(self) -> None:
         while True:
@@ -251,7 +271,7 @@ class Agent:
             if self._pipeline.is_to_ask(now_ns) or self._tee.is_to_confirm:
                 self._tee.ask(self._pipeline.asked())
             if self._mirror is not None:
-                self._mirror.check_deadlines()
+                self._mirror.tick()
             self._go_on()
 
     async def _ask_for_ring(self) -> None:
@@ -265,7 +285,7 @@ class Agent:
     def _ring_connected(self) -> bool:
         return self._ring is not None and not self._ring.closed
 
-    def _counters(self) -> dict[str, int | str]:
+    def _counters(self) -> dict[str, int | float | str]:
         self._pipeline.count()
         return {
             "cluster": self._settings.cluster,
@@ -281,10 +301,23 @@ class Agent:
             "open_transactions": len(self._transactions),
             "waiting_for_copies": self._pipeline.waiting_for_copies,
             "copies_waiting": self._pipeline.waiting_copies,
-            "waiting_for_shadow": self._mirror.waiting if self._mirror is not None else 0,
+            **self._backlog(),
             "bodies_dropped": self._log.bodies_dropped,
             "waiting_for_disk_bytes": self._log.queued_bytes,
             "waiting_long_bytes": self._log.queued_long_bytes,
+        }
+
+    def _backlog(self) -> dict[str, int | float]:
+        if self._mirror is None:
+            return {"waiting_for_shadow": 0}
+        backlog = self._mirror.backlog
+        return {
+            "waiting_for_shadow": self._mirror.waiting,
+            "mirror_under_way": backlog.under_way,
+            "mirror_waits_for_order": backlog.for_order,
+            "mirror_waits_for_connections": backlog.for_connections,
+            "mirror_waits_for_shadow": backlog.for_shadow,
+            "mirror_lag_s": round(backlog.lag_s, 1),
         }
 
     async def _tell_status(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

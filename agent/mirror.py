@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from agent.backlog import Backlog, BacklogReport
+from agent.catching_up import CatchingUp
+from agent.footprints.footprint import Footprint
 from agent.mirror_connection import Job, MirrorConnection, key_field
 from agent.mirror_queue import MirrorQueue
 from agent.mirror_targets import Targets
 from agent.mirrored import mirrored_request
-from agent.order import CausalOrder
+from agent.order import Order
 from agent.status import Status
 from record.transaction import Transaction
 from service.rarely import is_rare
@@ -19,8 +22,12 @@ _LOG = logging.getLogger(__name__)
 _BODY_BYTES = 2048
 
 
+# For each document in the order's tables, and in the footprint.
+_DOCUMENT_BYTES = 300
+
+
 class Mirror:
-    """The queue of requests for the shadow, and what sends them.
+    """The requests for the shadow: those that wait for others (`agent.order`), a queue of those that may start, and what sends them.
 
     Args:
         targets: host and port of every shadow HAProxy; they are taken in turn.
@@ -36,7 +43,7 @@ class Mirror:
         connections: int,
         queue_bytes: int,
         deadline_s: float,
-        order: CausalOrder,
+        order: Order[Job],
         status: Status,
         key: str = "",
     ) -> None:
@@ -47,7 +54,11 @@ class Mirror:
         self._status = status
         self._loop = asyncio.get_running_loop()
         self._queue = MirrorQueue()
-        self._queued_bytes = 0
+        self._jobs: dict[Job, None] = {}
+        self._held_bytes = 0
+        self._stops = 0
+        self._catching_up = CatchingUp(connections * len(targets))
+        self._report = BacklogReport()
         self._busy: set[MirrorConnection] = set()
         self._closing = False
         self._drained: asyncio.Future[None] | None = None
@@ -55,10 +66,28 @@ class Mirror:
     @property
     def waiting(self) -> int:
         """Requests that are queued or under way."""
-        return len(self._queue) + len(self._busy)
+        return len(self._jobs)
+
+    @property
+    def backlog(self) -> Backlog:
+        """What they wait for."""
+        startable = len(self._queue) + len(self._order.ready)
+        away = self._targets.away
+        oldest = next(iter(self._jobs), None)
+        return Backlog(
+            under_way=len(self._busy),
+            for_order=self._order.waiting,
+            for_connections=0 if away else startable,
+            for_shadow=startable if away else 0,
+            lag_s=0.0 if oldest is None else self._loop.time() - oldest.since,
+        )
 
     def submit(
-        self, transaction: Transaction, completion: int, done: Callable[[], None] | None = None
+        self,
+        transaction: Transaction,
+        completion: int,
+        footprint: Footprint,
+        done: Callable[[], None] | None = None,
     ) -> bool:
         """Queue a request that the primary has answered as its ``completion``-th (0: not at all); False when the queue is full.
 
@@ -69,49 +98,75 @@ class Mirror:
             transaction.method == b"HEAD",
             transaction.earlier_completions,
             completion,
+            footprint,
             transaction.request_wire,
             done,
         )
-        if self._queued_bytes + _held_bytes(job) > self._queue_bytes:
+        if self._held_bytes + _bytes_of(job) > self._queue_bytes:
             self._status.mirror_dropped += 1
             self._order.finish(completion)
             return False
-        self._queued_bytes += _held_bytes(job)
-        self._queue.push(job)
+        self._take(job)
         return True
 
     def resume(self, jobs: list[Job]) -> None:
-        """Queue what an earlier agent had left, before anything else; the jobs are numbered from 1 on."""
-        self._order.resume(len(jobs))
+        """Queue what an earlier agent had left, before anything else; their completions are numbered from 1 on."""
+        self._order.resume([job.footprint for job in jobs if job.completion])
         for job in jobs:
-            self._queued_bytes += _held_bytes(job)
-            self._queue.push(job)
+            self._take(job)
+
+    def _take(self, job: Job) -> None:
+        job.since = self._loop.time()
+        self._held_bytes += _bytes_of(job)
+        self._jobs[job] = None
+        self._order.wait(job)
 
     def dispatch(self) -> None:
         """Start what may start."""
-        job = self._queue.first()
-        if job is None:
+        ready = self._order.ready
+        queue = self._queue
+        if not ready and not queue:
             return
         now = self._loop.time()
-        while job is not None and not self._closing and self._order.may_start(job.earlier_completions):
-            connection = self._targets.idle_connection(now)
+        while ready:
+            job = ready.popleft()
+            job.ready_at = now
+            job.stops = self._stops
+            queue.push(job)
+        busy = self._busy
+        while queue and not self._closing:
+            full = len(busy) >= self._catching_up.limit
+            connection = None if full else self._targets.idle_connection(now)
             if connection is None:
+                if full or self._targets.full:
+                    self._stops += 1
                 return
-            self._queue.pop()
+            job = queue.pop()
+            if job.stops != self._stops:
+                self._status.mirror_held_back += 1
             job.deadline = now + self._deadline_s
             job.attempts += 1
-            self._busy.add(connection)
+            busy.add(connection)
+            self._catching_up.started(len(busy))
             connection.send(job)
-            job = self._queue.first()
 
-    def check_deadlines(self) -> None:
-        """End what the shadow takes too long for, so that it does not hold the order for ever; to be called about once a second."""
+    def tick(self) -> None:
+        """To be called about once a second: look after deadlines, and after a backlog."""
         now = self._loop.time()
+        self._check_deadlines(now)
+        first = self._queue.first()
+        self._catching_up.tick(now, 0.0 if first is None else now - first.ready_at)
+        self.dispatch()
+        line = self._report.line(self.backlog, now)
+        if line is not None:
+            _LOG.warning("%s", line)
+
+    def _check_deadlines(self, now: float) -> None:
+        """End what the shadow takes too long for, so that it does not hold up others for ever."""
         for connection in [c for c in self._busy if c.job is not None and c.job.deadline <= now]:
             # Not to be sent again: the shadow had its time.
             connection.job.attempts += 1  # type: ignore[union-attr]
             connection.abort()
-        self.dispatch()
 
     async def drain(self, timeout_s: float) -> None:
         """Return when nothing waits any more, or after ``timeout_s``."""
@@ -122,16 +177,14 @@ class Mirror:
     def close(self) -> list[Job]:
         """Stop sending; the requests that the shadow has not answered, in their order. Their ``done`` is the caller's now."""
         self._closing = True
-        unsent = [connection.job for connection in self._busy if connection.job is not None]
-        for job in unsent:
-            # The shadow has had some of it at least, and perhaps done it.
-            job.perhaps_repeated = True
-        unsent.extend(self._queue.jobs())
         for connection in list(self._busy):
+            if connection.job is not None:
+                # The shadow has had some of it at least, and perhaps done it.
+                connection.job.perhaps_repeated = True
             connection.job = None
             connection.abort()
         self._targets.close()
-        return sorted(unsent, key=lambda job: job.position)
+        return sorted(self._jobs, key=lambda job: job.position)
 
     def key_refused(self) -> None:
         """A target's: the shadow's proxy has another key, or none."""
@@ -156,13 +209,15 @@ class Mirror:
             # The shadow closed an idle connection while the request was on its way to it (RFC 9112 9.3.1), most likely;
             # it may have worked on the request before, so only some may be repeated (RFC 9110 9.2.2).
             job.perhaps_repeated = True
+            job.stops = self._stops
             self._queue.push(job)
             return
         self._status.mirror_failed += 1
         self._done(job)
 
     def _done(self, job: Job) -> None:
-        self._queued_bytes -= _held_bytes(job)
+        self._held_bytes -= _bytes_of(job)
+        del self._jobs[job]
         self._order.finish(job.completion)
         if job.done is not None:
             job.done()
@@ -171,6 +226,7 @@ class Mirror:
             self._drained.set_result(None)
 
 
-def _held_bytes(job: Job) -> int:
+def _bytes_of(job: Job) -> int:
     """Memory for a request that waits."""
-    return len(job.message) + (0 if job.body is None else _BODY_BYTES)
+    documents = sum(len(documents.ids) for documents in job.footprint.writes_documents)
+    return len(job.message) + (0 if job.body is None else _BODY_BYTES) + _DOCUMENT_BYTES * documents

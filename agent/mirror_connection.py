@@ -8,6 +8,7 @@ from typing import Final, Protocol, cast
 
 import httptools
 
+from agent.footprints.footprint import Footprint
 from agent.mirrored import CAPTURE_KEY, repeated
 from record.wire_body import WireBody
 
@@ -41,6 +42,7 @@ class Job:
         head: its answer has no body, whatever its headers say.
         earlier_completions: what the shadow must have finished before this may start (T of `agent.order`).
         completion: the number that the shadow's progress is told with; 0: none.
+        footprint: what it reads and writes.
         body: what comes behind the message.
         done: to be called when the body is needed no longer.
         perhaps_repeated: the shadow may have had it before.
@@ -53,11 +55,15 @@ class Job:
         "deadline",
         "done",
         "earlier_completions",
+        "footprint",
         "head",
         "idempotent",
         "message",
         "perhaps_repeated",
         "position",
+        "ready_at",
+        "since",
+        "stops",
     )
 
     def __init__(
@@ -66,6 +72,7 @@ class Job:
         head: bool,
         earlier_completions: int,
         completion: int,
+        footprint: Footprint,
         body: WireBody | None = None,
         done: Callable[[], None] | None = None,
         perhaps_repeated: bool = False,
@@ -77,12 +84,19 @@ class Job:
         self.head = head
         self.earlier_completions = earlier_completions
         self.completion = completion
+        self.footprint = footprint
         self.position = 2 * completion if completion else 2 * earlier_completions + 1
         """Its place in the queue: by completion, and where there was none right behind what it waits for."""
         self.idempotent = message.startswith(_IDEMPOTENT)
         self.attempts = 0
         self.deadline = 0.0
         """In the event loop's time, from when it is sent."""
+        self.since = 0.0
+        """When it came, in the event loop's time."""
+        self.ready_at = 0.0
+        """When it was known that it may start, in the event loop's time."""
+        self.stops = 0
+        """How often requests had been held back by the bound of connections when it came to that."""
 
 
 class Owner(Protocol):

@@ -1,4 +1,4 @@
-"""The requests that wait for the shadow, by their positions (`agent.mirror_connection.Job`). No I/O."""
+"""The requests that may start on the shadow, by their positions (`agent.mirror_connection.Job`). No I/O."""
 
 import heapq
 from collections import deque
@@ -42,10 +42,6 @@ class MirrorQueue:
             IndexError: there is none.
         """
         return heapq.heappop(self._late)[2] if self._late_is_next() else self._in_order.popleft()
-
-    def jobs(self) -> list[Job]:
-        """All of them, in any order."""
-        return [*self._in_order, *(job for _, _, job in self._late)]
 
     def _late_is_next(self) -> bool:
         return bool(self._late) and (not self._in_order or self._late[0][0] < self._in_order[0].position)

@@ -3,13 +3,16 @@
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 
 from agent.joining import Copy, Joining
 from agent.lines import NO_ID, TEE, End, completion_of, is_ours, parse_line
 from agent.messages import Request, Response, parse_message
-from agent.order import CausalOrder
+from agent.footprints.footprint import NOTHING, Footprint
+from agent.mirror_connection import Job
+from agent.order import Order
 from agent.parts import Proxy
+from agent.placing import Placing
 from agent.put_copied import put_copied
 from agent.spop.connection import Message
 from agent.spop.errors import SpopError
@@ -32,8 +35,17 @@ _PATIENCE_NS = 2 * 10**9
 # Memory for transactions that wait for the tee's copies, and for copies that wait for HAProxy's lines.
 _WAITING_BYTES = 64 * 1024 * 1024
 
-SubmitToShadow = Callable[[Transaction, int, Callable[[], None] | None], bool]
-"""Takes a request, the number of its completion, and what to call when its body is needed no longer."""
+SubmitToShadow = Callable[[Transaction, int, Footprint, Callable[[], None] | None], bool]
+"""Takes a request, the number of its completion, what it reads and writes, and what to call when its body is needed no longer."""
+
+
+class _Reading:
+    """A transaction whose long bodies are being read, for what it reads and writes."""
+
+    def __init__(self, transaction: Transaction, copy: Copy, slices: Iterator[Footprint | None]) -> None:
+        self.transaction = transaction
+        self.copy = copy
+        self.slices = slices
 
 
 class Pipeline:
@@ -42,6 +54,7 @@ class Pipeline:
     Args:
         proxy: the HAProxy that tells of them.
         submit: queues a request for the shadow; None when nothing is mirrored.
+        placing: what a request reads and writes.
         waiting_bytes: see `agent.joining.Joining`.
     """
 
@@ -49,9 +62,10 @@ class Pipeline:
         self,
         proxy: Proxy,
         transactions: Transactions,
-        order: CausalOrder,
+        order: Order[Job],
         submit: SubmitToShadow | None,
         status: Status,
+        placing: Placing,
         waiting_bytes: int = _WAITING_BYTES,
     ) -> None:
         self._proxy = proxy
@@ -60,6 +74,8 @@ class Pipeline:
         self._completions: dict[bytes, int] = {}
         self._order = order
         self._submit = submit
+        self._placing = placing
+        self._readings: deque[_Reading] = deque()
         self._status = status
         self.ended: deque[Transaction] = deque()
         """Transactions for the capture log, in the order of their ends."""
@@ -142,6 +158,21 @@ class Pipeline:
         """Transactions that have ended whose copies the tee has not handed over yet."""
         return len(self._joining)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether `read_on` has something to do."""
+        return bool(self._readings)
+
+    def read_on(self) -> None:
+        """Read a slice of one of the long bodies that the order asks for; to be called as often as others can wait a few milliseconds."""
+        reading = self._readings.popleft()
+        footprint = next(reading.slices)
+        if footprint is None:
+            # The others have their turn: the longest must not hold up the rest.
+            self._readings.append(reading)
+        else:
+            self.finish(reading.transaction, reading.copy, footprint)
+
     def copy(self, copy: Copy, now_ns: int) -> None:
         """The tee has handed over what passed in an exchange."""
         transaction = self._joining.copy(copy, now_ns)
@@ -154,6 +185,11 @@ class Pipeline:
             self._ended(transaction, 0)
         for transaction in self._joining.abandon():
             self.finish(transaction)
+        while self._readings:
+            reading = self._readings.popleft()
+            self.finish(
+                reading.transaction, reading.copy, self._placing.without_bodies(reading.transaction)
+            )
         self.count()
 
     def _bound(self, now_ns: int) -> None:
@@ -171,7 +207,7 @@ class Pipeline:
             self._ended(transaction, now_ns)
         elif self._submit is not None and end.completion:
             # Its record is written; what waits for its answer must not wait for ever.
-            self._order.finish(self._order.complete(end.completion))
+            self._order.finish(self._order.complete(end.completion, 0, NOTHING))
 
     def _ended(self, transaction: Transaction, now_ns: int) -> None:
         """HAProxy is done with a transaction."""
@@ -183,7 +219,7 @@ class Pipeline:
             self._place(transaction)
             if transaction.completion:
                 self._completions[transaction.id] = self._order.complete(
-                    transaction.completion, transaction.answered_us
+                    transaction.completion, transaction.answered_us, self._placing.without_bodies(transaction)
                 )
         copy = self._joining.end(transaction, now_ns)
         if copy is not None:
@@ -205,7 +241,10 @@ class Pipeline:
             self.finish(transaction)
             return
         transaction.finished = copy.lease.release
-        self.finish(transaction, copy)
+        if self._is_to_be_mirrored(transaction) and self._placing.needs_long_bodies(transaction):
+            self._readings.append(_Reading(transaction, copy, self._placing.reading(transaction)))
+        else:
+            self.finish(transaction, copy)
 
     def _not_reached(self, transaction: Transaction) -> None:
         self._status.answers_not_reached += 1
@@ -233,7 +272,7 @@ class Pipeline:
             self._ended(transaction, now_ns)
         completion = completion_of(line)
         if completion:
-            self._order.finish(self._order.complete(completion))
+            self._order.finish(self._order.complete(completion, 0, NOTHING))
 
     def _other_line(self, line: bytes, now_ns: int) -> None:
         """HAProxy's own messages go to the ring too: servers up and down, and how many lines it had no room for."""
@@ -267,24 +306,20 @@ class Pipeline:
     def _response(self, event: Response) -> None:
         transaction = self._transactions.response(event)
         if transaction is not None and transaction.server != TEE:
-            self._mirror(transaction, None)
+            self._mirror(transaction, None, None)
 
-    def _mirror(self, transaction: Transaction, copy: Copy | None) -> None:
+    def _mirror(self, transaction: Transaction, copy: Copy | None, footprint: Footprint | None) -> None:
         """The primary is done with the request: now the shadow may have it."""
         if self._submit is None:
             return
-        completion = self._completion(transaction)
-        if completion:
-            # Where nobody knows what its client knew, it may be all that was given by now; but a request waits for itself never.
-            transaction.earlier_completions = min(transaction.earlier_completions, completion - 1)
         if is_tunnel(transaction):
             transaction.mirror = "not sent: client and node left HTTP"
             self._status.not_mirrored_tunnels += 1
-            self._order.finish(completion)
+            self._leave_out(transaction)
         elif not transaction.request_headers or not transaction.url:
             transaction.mirror = "not sent: the request passed while the agent was away or busy"
             self._status.not_mirrored_unseen += 1
-            self._order.finish(completion)
+            self._leave_out(transaction)
         elif not transaction.request_whole:
             transaction.mirror = (
                 "not sent: the request is not whole"
@@ -292,44 +327,60 @@ class Pipeline:
                 else "not sent: the request did not fit the proxy's buffer"
             )
             self._status.not_mirrored_truncated += 1
-            self._order.finish(completion)
+            self._leave_out(transaction)
         else:
+            if footprint is None:
+                footprint = self._placing.of(transaction)
+            completion = self._completion(transaction, footprint)
+            if completion:
+                # Where nobody knows what its client knew, it may be all that was given by now; but a request never waits for itself.
+                transaction.earlier_completions = min(transaction.earlier_completions, completion - 1)
             done = None
             if copy is not None and transaction.request_wire is not None:
                 copy.lease.hold()
                 done = copy.lease.release
-            if self._submit(transaction, completion, done):
+            if self._submit(transaction, completion, footprint, done):
                 transaction.mirror = ""
             else:
                 transaction.mirror = "not sent: the queue for the shadow is full"
                 if done is not None:
                     done()
 
-    def _completion(self, transaction: Transaction) -> int:
-        """The number of its answer in the order; 0: there is none that anybody waits for."""
+    def _leave_out(self, transaction: Transaction) -> None:
+        """The shadow never gets it: nobody waits for it there."""
+        self._order.finish(self._completion(transaction, NOTHING))
+
+    def _completion(self, transaction: Transaction, footprint: Footprint) -> int:
+        """The number of its answer in the order, which now knows its footprint; 0: there is none that anybody waits for."""
         if not transaction.completion:
             return 0
         number = self._completions.pop(transaction.id, None)
-        if number is not None:
-            return number
-        return self._order.complete(transaction.completion, transaction.answered_us)
+        if number is None:
+            return self._order.complete(transaction.completion, transaction.answered_us, footprint)
+        self._order.narrow(number, footprint)
+        return number
 
-    def finish(self, transaction: Transaction, copy: Copy | None = None) -> None:
+    def _is_to_be_mirrored(self, transaction: Transaction) -> bool:
+        return self._submit is not None and transaction.mirror is None and reached_a_node(transaction)
+
+    def finish(
+        self, transaction: Transaction, copy: Copy | None = None, footprint: Footprint | None = None
+    ) -> None:
         """A transaction has ended: mirror it if that is still to be decided, and let it be captured.
 
-        ``copy``: what it reads its bodies from.
+        ``copy``: what it reads its bodies from. ``footprint``: what it reads and writes, where that is known already.
         """
         if self._submit is not None and transaction.mirror is None:
             self._place(transaction)
             if reached_a_node(transaction):
-                self._mirror(transaction, copy)
+                self._mirror(transaction, copy, footprint)
             else:
                 lost = transaction.termination == LOST
                 transaction.mirror = (
                     f"not sent: {'its end is unknown' if lost else 'the request did not reach a node'}"
                 )
                 self._status.not_mirrored_unanswered += 1
-                self._order.finish(self._completion(transaction))
+                self._leave_out(transaction)
         self._status.transactions += 1
         self.ended.append(transaction)
 

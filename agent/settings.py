@@ -27,6 +27,8 @@ class AgentSettings:
     pending_bytes: int
     mirror_to: tuple[str, ...]
     """``host:port``, or ``[IPv6]:port``."""
+    order: str
+    """A name of `agent.order_mode`."""
     mirror_connections: int
     mirror_queue_bytes: int
     mirror_deadline_s: float

@@ -15,6 +15,9 @@ class Status:
     """Requests that were sent to the shadow, or were to be, and got no answer."""
     mirror_dropped: int = 0
     """Requests that were not mirrored because the queue was full."""
+    mirror_held_back: int = 0
+    """Requests that could have started sooner on the shadow if more connections to it were allowed (``mirror_connections``; after an outage fewer are, while the
+    shadow catches up)."""
     mirror_key_refused: int = 0
     """Mirrored requests whose identifiers the shadow's proxy did not believe, for its key is another one: its records of them do not join with ours."""
     untrusted_capture_ids: int = 0

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.footprints.as_json import dump_footprint, load_footprint
+from agent.footprints.footprint import EVERYTHING, Footprint
 from agent.mirror_connection import Job
 from service.atomic_file import write_atomically
 
@@ -31,6 +33,8 @@ class Row(NamedTuple):
     head: bool
     message: bytes
     perhaps_repeated: bool
+    footprint: Footprint = EVERYTHING
+    """What it reads and writes."""
 
 
 class UnsentFile:
@@ -126,7 +130,14 @@ def rows_of(jobs: Iterable[Job]) -> Iterator[Row]:
             # Sent so, it would take the next request for its rest.
             _LOG.error("a large request is not mirrored, its copy has become shorter")
             continue
-        yield Row(job.position, job.earlier_completions, job.head, job.message + body, job.perhaps_repeated)
+        yield Row(
+            job.position,
+            job.earlier_completions,
+            job.head,
+            job.message + body,
+            job.perhaps_repeated,
+            job.footprint,
+        )
 
 
 def dump_rows(rows: Iterable[Row]) -> Iterator[bytes]:
@@ -137,6 +148,7 @@ def dump_rows(rows: Iterable[Row]) -> Iterator[bytes]:
             "earlierCompletions": row.earlier_completions,
             "head": row.head,
             "perhapsRepeated": row.perhaps_repeated,
+            "footprint": dump_footprint(row.footprint),
             "message": base64.b64encode(row.message).decode("ascii"),
         }
         yield f"{json.dumps(values)}\n".encode()
@@ -156,20 +168,30 @@ def load_rows(lines: Iterable[bytes]) -> tuple[list[Row], int]:
 
 
 def load_jobs(rows: list[Row], done: Callable[[], None] | None = None) -> list[Job]:
-    """The jobs, numbered anew from 1 on, each still after the same ones as before."""
-    positions = [row.position for row in rows]
+    """The jobs, each still after the same ones as before; those that the primary had answered are numbered anew, from 1 on."""
     # What had been finished before the stop is no longer to be waited for.
-    return [
-        Job(
-            row.message,
-            row.head,
-            bisect.bisect_right(positions, min(2 * row.earlier_completions, row.position - 1)),
-            number,
-            done=done,
-            perhaps_repeated=row.perhaps_repeated,
+    answered = [row.position for row in rows if _was_answered(row)]
+    jobs = []
+    completion = 0
+    for row in rows:
+        completion += _was_answered(row)
+        jobs.append(
+            Job(
+                row.message,
+                row.head,
+                bisect.bisect_right(answered, min(2 * row.earlier_completions, row.position - 1)),
+                completion if _was_answered(row) else 0,
+                row.footprint,
+                done=done,
+                perhaps_repeated=row.perhaps_repeated,
+            )
         )
-        for number, row in enumerate(rows, start=1)
-    ]
+    return jobs
+
+
+def _was_answered(row: Row) -> bool:
+    """Whether the primary had answered it: then others may wait for it (`agent.mirror_connection.Job`)."""
+    return row.position % 2 == 0
 
 
 def _row(line: bytes) -> Row | None:
@@ -182,6 +204,8 @@ def _row(line: bytes) -> Row | None:
             values["head"],
             base64.b64decode(values["message"], validate=True),
             values.get("perhapsRepeated", False),
+            # Earlier versions kept none: then it waits for all before it.
+            load_footprint(values.get("footprint")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -94,6 +94,7 @@ _LEAST_BYTES_PER_S = 16384
 ROLES = ("primary", "shadow")
 MIRROR_AGENTS = ("built-in", "spoa-mirror")
 CAPTURE_RESPONSES = ("needed", "whole")
+ORDERS = ("write-sets", "writes", "strict", "none")
 OFFLOAD = ("cloudwatch", "s3")
 """Where the capture can go besides its log: the names in `offload.sinks.SINKS`."""
 
@@ -183,8 +184,11 @@ class ProxySettings:
     pending_bytes: int = 64 * 1024 * 1024
     """Requests whose answers are awaited: memory for them; beyond it the oldest are ended as unanswered. As much for transactions that wait for
     the tee's copies, and for copies whose clients are still reading."""
-    mirror_connections: int = 64
-    """Connections to each shadow HAProxy at most."""
+    order: str = "write-sets"
+    """What a mirrored request waits for, of all that its client may have had the answers to: ``write-sets`` (writes to what it reads or writes), ``writes`` (all
+    writes), ``strict`` (all requests), ``none`` (nothing)."""
+    mirror_connections: int = 1024
+    """Connections to each shadow HAProxy at most: so many requests are under way there at once."""
     mirror_queue_bytes: int = 256 * 1024 * 1024
     """Requests waiting to be mirrored: memory for them; beyond it requests are not mirrored, and counted."""
     mirror_key: str = dataclasses.field(default="", repr=False)
@@ -361,6 +365,7 @@ def _check(settings: ProxySettings) -> None:
         ("role", ROLES),
         ("mirror_agent", MIRROR_AGENTS),
         ("capture_responses", CAPTURE_RESPONSES),
+        ("order", ORDERS),
     ):
         if getattr(settings, name) not in allowed:
             raise SettingsError(

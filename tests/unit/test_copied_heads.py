@@ -9,9 +9,11 @@ from agent.copied_heads import MAX_BYTES, MAX_HEADS, CopiedHeads, UnboundedError
 from agent.joining import Copy
 from agent.lease import Lease
 from agent.lines import END_FIELDS
-from agent.order import CausalOrder
+from agent.mirror_connection import Job
+from agent.order import Order
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
+from agent.placing import NONE, Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from tests.unit.counted_bytes import Work, grows_no_faster
@@ -120,8 +122,9 @@ def test_with_more_of_them_the_request_is_read_and_the_answer_is_not() -> None:
 def test_such_a_transaction_is_recorded_as_what_is_known_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    status, order, proxy = Status(), CausalOrder(), Proxy(65536, mirrored=False)
-    pipeline = Pipeline(proxy, Transactions(proxy, 1 << 20, 10**9), order, None, status)
+    status, proxy = Status(), Proxy(65536, mirrored=False)
+    order: Order[Job] = Order()
+    pipeline = Pipeline(proxy, Transactions(proxy, 1 << 20, 10**9), order, None, status, Placing(NONE))
     known = {
         b"id": b"id-1",
         b"status": b"200",
@@ -148,7 +151,8 @@ def test_such_a_transaction_is_recorded_as_what_is_known_and_counted(
 
 def test_haproxys_own_messages_are_read_however_many_digits_a_node_puts_into_them() -> None:
     """From each of a million digits to look through all that follow would take hours."""
-    status, order, proxy = Status(), CausalOrder(), Proxy(65536, mirrored=False)
-    pipeline = Pipeline(proxy, Transactions(proxy, 1 << 20, 10**9), order, None, status)
+    status, proxy = Status(), Proxy(65536, mirrored=False)
+    order: Order[Job] = Order()
+    pipeline = Pipeline(proxy, Transactions(proxy, 1 << 20, 10**9), order, None, status, Placing(NONE))
     pipeline.ends([b"1" * 1_000_000, b"12 events dropped", b"1" * 1_000_000 + b" events dropped"], 0, 0)
     assert status.ring_dropped == 12

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from agent.footprints.footprint import EVERYTHING, Footprint
 from agent.mirror import Mirror
 from agent.mirror_connection import Job
-from agent.order import CausalOrder
+from agent.order import Order
 from agent.status import Status
 from record.transaction import Transaction
 
@@ -67,20 +68,28 @@ class Mirrored:
         deadline_s: float = 30,
         key: str = "",
     ) -> None:
-        self.order = CausalOrder()
+        self.order: Order[Job] = Order()
         self.status = Status()
         self._counter = 0
         targets = [("127.0.0.1", port) for port in ports]
         self.mirror = Mirror(targets, connections, queue_bytes, deadline_s, self.order, self.status, key)
 
-    def send(self, name: str, *, method: bytes = b"GET", earlier_completions: int = 0) -> bool:
+    def send(
+        self,
+        name: str,
+        *,
+        method: bytes = b"GET",
+        earlier_completions: int = 0,
+        footprint: Footprint = EVERYTHING,
+    ) -> bool:
         transaction = Transaction(name.encode())
         transaction.method, transaction.url = method, f"/{name}".encode()
         transaction.request_headers = b"host: shadow\r\n\r\n"
         transaction.earlier_completions = earlier_completions
         self._counter += 1
         self.order.arrive(0)
-        queued = self.mirror.submit(transaction, self.order.complete(self._counter))
+        completion = self.order.complete(self._counter, 0, footprint)
+        queued = self.mirror.submit(transaction, completion, footprint)
         self.mirror.dispatch()
         return queued
 
@@ -103,7 +112,7 @@ def test_every_request_arrives_once_over_few_connections() -> None:
         assert sorted(head.split()[1] for head in shadow.heads) == sorted(b"/r%d" % n for n in range(200))
         assert shadow.connections <= 3
         assert mirrored.status.mirrored == 200
-        assert mirrored.order.watermark == 200
+        assert (mirrored.mirror.waiting, mirrored.order.waiting) == (0, 0)
 
     asyncio.run(run())
 
@@ -242,7 +251,7 @@ def test_a_shadow_that_hangs_does_not_hold_the_order_for_ever() -> None:
             await until(lambda: mirrored.mirror.waiting == 2)
 
             def ended() -> bool:
-                mirrored.mirror.check_deadlines()
+                mirrored.mirror.tick()
                 return mirrored.mirror.waiting == 0
 
             await until(ended)
@@ -323,7 +332,7 @@ def test_a_full_queue_drops_and_counts_and_goes_on() -> None:
         assert 0 < queued.count(True) < 10
         assert mirrored.status.mirror_dropped == queued.count(False)
         assert mirrored.status.mirrored == queued.count(True) + 1
-        assert mirrored.order.watermark == 11
+        assert (mirrored.mirror.waiting, mirrored.order.waiting) == (0, 0)
 
     asyncio.run(run())
 
@@ -362,14 +371,14 @@ def test_a_request_that_nobody_answered_is_sent_right_after_what_it_waited_for()
             unanswered.method, unanswered.url = b"POST", b"/unanswered"
             unanswered.request_headers = b"host: shadow\r\n\r\n"
             unanswered.earlier_completions = 1
-            assert mirrored.mirror.submit(unanswered, 0)
+            assert mirrored.mirror.submit(unanswered, 0, EVERYTHING)
             mirrored.send("last", earlier_completions=1)
             await until(lambda: len(shadow.heads) == 1)
             release.set()
             await mirrored.mirror.drain(10)
             mirrored.mirror.close()
         assert [head.split()[1] for head in shadow.heads] == [b"/first", b"/unanswered", b"/last"]
-        assert mirrored.order.watermark == 2
+        assert (mirrored.mirror.waiting, mirrored.order.waiting) == (0, 0)
 
     asyncio.run(run())
 
@@ -385,7 +394,8 @@ def test_what_the_primary_told_late_does_not_block_what_it_told_before() -> None
                 transaction.method, transaction.url = b"GET", b"/%d" % counter
                 transaction.request_headers = b"host: shadow\r\n\r\n"
                 transaction.earlier_completions = order.arrive(known)
-                mirrored.mirror.submit(transaction, order.complete(counter))
+                completion = order.complete(counter, 0, EVERYTHING)
+                mirrored.mirror.submit(transaction, completion, EVERYTHING)
                 mirrored.mirror.dispatch()
             await mirrored.mirror.drain(10)
             mirrored.mirror.close()

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from agent.footprints.footprint import EVERYTHING
 from agent.mirror_connection import Job, MirrorConnection
 
 
@@ -54,7 +55,7 @@ class Asked:
         self.ask()
 
     def ask(self) -> None:
-        self.connection.send(Job(b"GET / HTTP/1.1\r\n\r\n", False, 0, 0))
+        self.connection.send(Job(b"GET / HTTP/1.1\r\n\r\n", False, 0, 0, EVERYTHING))
 
     def taken(self, first: bytes, then: bytes, most: int) -> int:
         """How many bytes are taken until it is broken off, or the answer is whole."""

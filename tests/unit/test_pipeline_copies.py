@@ -6,10 +6,13 @@ from agent import transactions as transactions_module
 from agent.copied import Copied, CopiedMessage
 from agent.copied_body import CopiedBody
 from agent.joining import Copy
+from agent.footprints.footprint import Footprint
 from agent.lease import Lease
-from agent.order import CausalOrder
+from agent.mirror_connection import Job
+from agent.order import Order
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
+from agent.placing import STRICT, Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from record.transaction import Transaction
@@ -23,18 +26,25 @@ HEADERS = b"host: a\r\ncontent-length: 70000\r\n\r\n"
 class Driven:
     """A pipeline whose shadow does at once what it may."""
 
-    def __init__(self, max_open_bytes: int = 1 << 26) -> None:
+    def __init__(self, max_open_bytes: int = 1 << 26, order: str = STRICT) -> None:
         proxy = Proxy(65536, mirrored=False)
-        self.order, self.status = CausalOrder(), Status()
+        self.order: Order[Job] = Order()
+        self.status = Status()
         transactions = Transactions(proxy, max_open_bytes, 7200 * SECOND)
-        self.pipeline = Pipeline(proxy, transactions, self.order, self._submit, self.status)
+        self.pipeline = Pipeline(
+            proxy, transactions, self.order, self._submit, self.status, Placing(order)
+        )
         self.now_ns = 0
-        self.waiting: list[tuple[Transaction, int]] = []
+        self.names: dict[Job, bytes] = {}
         self.started: list[bytes] = []
         self.released: dict[bytes, Counted] = {}
 
-    def _submit(self, transaction: Transaction, completion: int, _done: object) -> bool:
-        self.waiting.append((transaction, completion))
+    def _submit(
+        self, transaction: Transaction, completion: int, footprint: Footprint, _done: object
+    ) -> bool:
+        job = Job(b"", False, transaction.earlier_completions, completion, footprint)
+        self.names[job] = transaction.id
+        self.order.wait(job)
         return True
 
     def line(self, identifier: bytes, known: int, completion: int, *, tee: bool = False) -> None:
@@ -65,16 +75,10 @@ class Driven:
         return [(one.termination, one.mirror) for one in self.pipeline.ended if one.id == identifier]
 
     def _shadow(self) -> None:
-        progress = True
-        while progress:
-            progress = False
-            for one in list(self.waiting):
-                transaction, completion = one
-                if self.order.may_start(transaction.earlier_completions):
-                    self.waiting.remove(one)
-                    self.started.append(transaction.id)
-                    self.order.finish(completion)
-                    progress = True
+        while self.order.ready:
+            job = self.order.ready.popleft()
+            self.started.append(self.names.pop(job))
+            self.order.finish(job.completion)
 
 
 @pytest.fixture
@@ -106,7 +110,7 @@ def test_the_completion_is_the_lines_so_nothing_is_taken_for_lost(driven: Driven
     driven.line(b"bulk", 1, 2, tee=True)
     driven.seconds(60)
     assert driven.order.missing == 0
-    assert driven.order.watermark == 1
+    assert driven.started == [b"first"]
 
 
 def test_what_the_tee_has_not_holds_nothing_up(driven: Driven) -> None:

@@ -3,9 +3,12 @@
 import pytest
 
 from agent.lines import END_FIELDS
-from agent.order import CausalOrder
+from agent.footprints.footprint import Footprint
+from agent.mirror_connection import Job
+from agent.order import Order
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
+from agent.placing import STRICT, Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from record.transaction import Transaction
@@ -18,28 +21,31 @@ PROXY = Proxy(64512, mirrored=False)
 class Rig:
     """A pipeline whose shadow takes everything and finishes nothing by itself."""
 
-    def __init__(self) -> None:
-        self.order = CausalOrder()
+    def __init__(self, order: str = STRICT) -> None:
+        self.order: Order[Job] = Order()
         self.status = Status()
         self.submitted: list[Transaction] = []
-        self.completions: dict[bytes, int] = {}
+        self.jobs: dict[bytes, Job] = {}
         transactions = Transactions(PROXY, 1 << 20, 3600 * SECOND)
-        self.pipeline = Pipeline(PROXY, transactions, self.order, self._submit, self.status)
+        self.pipeline = Pipeline(PROXY, transactions, self.order, self._submit, self.status, Placing(order))
 
-    def _submit(self, transaction: Transaction, completion: int, _done: object) -> bool:
+    def _submit(
+        self, transaction: Transaction, completion: int, footprint: Footprint, _done: object
+    ) -> bool:
         self.submitted.append(transaction)
-        self.completions[transaction.id] = completion
+        job = Job(b"", False, transaction.earlier_completions, completion, footprint)
+        self.jobs[transaction.id] = job
+        self.order.wait(job)
         return True
 
     def lines(self, *lines: bytes, now_ns: int = 0) -> None:
         self.pipeline.ends(list(lines), now_ns, 0)
 
     def done(self, identifier: bytes) -> None:
-        self.order.finish(self.completions[identifier])
+        self.order.finish(self.jobs[identifier].completion)
 
     def may_start(self, identifier: bytes) -> bool:
-        found = next(t for t in self.submitted if t.id == identifier)
-        return self.order.may_start(found.earlier_completions)
+        return self.jobs[identifier] in self.order.ready
 
 
 def uuid(number: int) -> bytes:
@@ -78,7 +84,7 @@ def test_a_line_that_cannot_be_read_is_counted_and_leaves_no_hole(damage: object
 def test_a_damaged_number_is_no_number(number: bytes) -> None:
     rig = Rig()
     rig.lines(ended(1, 0, 1), cut(line(uuid(2), completion=number)))
-    assert rig.order.latest == rig.completions[uuid(1)]
+    assert rig.order.latest == rig.jobs[uuid(1)].completion
 
 
 @pytest.mark.parametrize(
@@ -128,12 +134,11 @@ def test_what_was_given_up_is_counted_when_it_was() -> None:
     rig = Rig()
     rig.lines(ended(1, 0, 1))
     rig.lines(ended(3, 2, 3))
-    for second in range(4):
-        rig.pipeline.tick(second * SECOND)
+    rig.pipeline.tick(0)
+    rig.pipeline.tick(1 * SECOND)
     assert rig.status.order_given_up == 0
-    # Number 2 is passed when the shadow is done with 1.
-    rig.done(uuid(1))
-    rig.pipeline.tick(5 * SECOND)
+    # Number 2 has been known to be given for 2 s.
+    rig.pipeline.tick(2 * SECOND)
     assert rig.status.order_given_up == 1
 
 

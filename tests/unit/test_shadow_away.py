@@ -13,9 +13,11 @@ from agent.copied_body import Chunks
 from agent.joining import Copy as HandedOver
 from agent.lease import Lease
 from agent.mirror import Mirror
-from agent.order import CausalOrder
+from agent.mirror_connection import Job
+from agent.order import Order
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
+from agent.placing import WRITE_SETS, Placing
 from agent.status import Status as AgentStatus
 from agent.transactions import Transactions
 from tee.blocks import BLOCK_BYTES, Blocks
@@ -84,11 +86,11 @@ class World:
         self.store = Store(self.memory, memory, cast("Any", self.disk), 0.1, self.tee)
         self.kept = Kept(memory // 2, lambda: self.store.can_move)
         self.status = AgentStatus()
-        self.order = CausalOrder()
+        self.order: Order[Job] = Order()
         self.mirror = Mirror([("shadow", 80)], 64, queue, 30, self.order, self.status)
         proxy = Proxy(65536, mirrored=False)
         transactions = Transactions(proxy, 64 * MIB, 7200 * 10**9)
-        self.pipeline = Pipeline(proxy, transactions, self.order, self.mirror.submit, self.status)
+        self.pipeline = Pipeline(proxy, transactions, self.order, self.mirror.submit, self.status, Placing(WRITE_SETS))
         self.lines_wait = not log_takes_lines
         self.finished: list[Any] = []
         self.now_ns = 0
@@ -140,6 +142,8 @@ class World:
                 self._hear(encode_answer(answer))
             elif (ended := self.kept.offer()) is not None:
                 self._hear(encode_exchange(ended.message()))
+            elif self.pipeline.is_reading:
+                self.pipeline.read_on()
             else:
                 break
         while self.pipeline.ended:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.footprints.footprint import EVERYTHING
 from agent.mirror_connection import Job
 from agent.unsent import UnsentFile, dump_rows, load_jobs, load_rows, rows_of
 
@@ -17,7 +18,7 @@ HEAD = b"POST /i/_doc HTTP/1.1\r\nauthorization: Basic c2VjcmV0\r\n\r\n"
 
 
 def jobs_of(count: int) -> list[Job]:
-    return [Job(HEAD + b"%d" % number, False, number - 1, number) for number in range(1, count + 1)]
+    return [Job(HEAD + b"%d" % number, False, number - 1, number, EVERYTHING) for number in range(1, count + 1)]
 
 
 def messages(jobs: list[Job]) -> list[bytes]:
@@ -38,7 +39,7 @@ def finish(jobs: list[Job]) -> None:
 def test_each_request_still_waits_for_the_same_ones(rows: list[tuple[bytes, bool, int, int]]) -> None:
     by_completion = {row[3]: row for row in rows}
     jobs = [
-        Job(HEAD + message, head, min(earlier, completion - 1), completion)
+        Job(HEAD + message, head, min(earlier, completion - 1), completion, EVERYTHING)
         for completion, (message, head, earlier, _) in sorted(by_completion.items())
     ]
     kept, damaged = load_rows(dump_rows(rows_of(jobs)))
@@ -55,7 +56,7 @@ def test_each_request_still_waits_for_the_same_ones(rows: list[tuple[bytes, bool
 
 def test_the_file_is_taken_once(tmp_path: Path) -> None:
     file = UnsentFile(tmp_path / "unsent", 1 << 20)
-    file.keep([Job(HEAD, False, 4, 7)])
+    file.keep([Job(HEAD, False, 4, 7, EVERYTHING)])
     jobs = file.take()
     assert messages(jobs) == [HEAD]
     assert not jobs[0].perhaps_repeated
