@@ -9,9 +9,13 @@ after it waits, for a while. `agent.counter` turns HAProxy's 32 bits into the nu
 """
 
 from collections import deque
-from typing import Final
+from heapq import heappop, heappush
+from typing import Final, Generic, Protocol, TypeVar
 
 from agent.counter import Counter
+from agent.footprints.footprint import NOTHING, Footprint
+from agent.told import Told
+from agent.write_sets import WriteSets
 
 # Up to so many holes in a row are stepped over one by one.
 _STEPS: Final = 1024
@@ -135,3 +139,112 @@ class CausalOrder:
 
     def _count_holes(self, first: int, last: int) -> None:
         self.missing += max(last - max(first, self._counted_from + 1) + 1, 0)
+
+
+class OrderedJob(Protocol):
+    """What the order needs to know of a request for the shadow."""
+
+    earlier_completions: int
+    """T: the client may have known the answers up to this one."""
+    completion: int
+    """The number of its own answer; 0: nobody waits for it."""
+    footprint: Footprint
+
+
+J = TypeVar("J", bound=OrderedJob)
+
+
+class Order(Generic[J]):
+    """Says which requests may start on the shadow. No I/O; the caller says what time it is.
+
+    Args:
+        started_us: see `agent.told.Told`.
+    """
+
+    def __init__(self, started_us: int = 0) -> None:
+        self.ready: deque[J] = deque()
+        """Requests that may start, for the caller to take."""
+        self._told = Told(started_us)
+        self._writes: WriteSets[J] = WriteSets(self.ready)
+        self._untold: list[tuple[int, int, J]] = []
+        self._turn = 0
+
+    @property
+    def waiting(self) -> int:
+        """Requests that the order holds back."""
+        return len(self._untold) + self._writes.waiting
+
+    @property
+    def latest(self) -> int:
+        """The largest number of a completion that is known to have been given."""
+        return self._told.latest
+
+    @property
+    def missing(self) -> int:
+        """Completions that were given up: their lines did not come in time."""
+        return self._told.missing
+
+    def resume(self, footprints: list[Footprint]) -> None:
+        """Completions of an earlier run come first, as 1, 2, 3 ...; none is done. To be called before anything else."""
+        self._told.resume(len(footprints))
+        for number, footprint in enumerate(footprints, 1):
+            self._writes.register(number, footprint)
+
+    def arrive(self, known: int, received_us: int = 0) -> int:
+        """A request came at ``received_us`` (HAProxy's clock; 0: unknown) when HAProxy's counter was ``known``: its T.
+
+        ``known`` below 0: nobody knows. Then the client may have had any answer that was given until now.
+        """
+        return self._told.arrive(known, received_us)
+
+    def complete(self, counter: int, answered_us: int, footprint: Footprint) -> int:
+        """The primary gave the answer that HAProxy numbered ``counter``: its number here, which `finish` is to be called with.
+
+        0, which nobody waits for: it was given up, or was told before.
+        """
+        number = self._told.complete(counter, answered_us)
+        if number:
+            self._writes.register(number, footprint)
+            if self._untold:
+                self._place()
+        return number
+
+    def narrow(self, number: int, footprint: Footprint) -> None:
+        """The bodies of completion ``number`` have been read: what it really writes."""
+        self._writes.narrow(number, footprint)
+
+    def wait(self, job: J) -> None:
+        """Put a request into `ready` as soon as it may start."""
+        if job.footprint == NOTHING:
+            self.ready.append(job)
+            return
+        earlier = min(job.earlier_completions, self._told.latest)
+        if job.completion:
+            # Never for itself.
+            earlier = min(earlier, job.completion - 1)
+        if earlier > self._told.up_to:
+            self._turn += 1
+            heappush(self._untold, (earlier, self._turn, job))
+        else:
+            self._writes.wait(job, job.footprint, earlier)
+
+    def finish(self, number: int) -> None:
+        """The shadow is done with completion ``number``: answered, failed, or never to be sent."""
+        self._writes.finish(number)
+
+    def give_up_missing(self, now_ns: int, patience_ns: int) -> bool:
+        """Wait no longer for completions that are known to have been given for ``patience_ns``, and that no line has named.
+
+        Whether there were any. To be called now and then.
+        """
+        given_up = self._told.give_up_missing(now_ns, patience_ns)
+        if given_up:
+            self._place()
+        return given_up
+
+    def _place(self) -> None:
+        """All that these may depend on is known now."""
+        untold, up_to = self._untold, self._told.up_to
+        while untold and untold[0][0] <= up_to:
+            earlier, _, job = heappop(untold)
+            self._writes.wait(job, job.footprint, earlier)
