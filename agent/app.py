@@ -17,8 +17,8 @@ from agent.joining import Copy
 from agent.line_maker import LineMaker
 from agent.long_writer import ProcessWriter
 from agent.mirror import Mirror
-from agent.offloaded import Offloaded
 from agent.mirror_connection import Job
+from agent.offloaded import Offloaded
 from agent.order import Order
 from agent.parts import Proxy
 from agent.pipeline import Pipeline

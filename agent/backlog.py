@@ -48,9 +48,7 @@ class BacklogReport:
                 self._said_at = None
                 return "the shadow has caught up"
             return None
-        if backlog.lag_s < _FAR_BEHIND_S or (
-            self._said_at is not None and now - self._said_at < _REPEAT_S
-        ):
+        if backlog.lag_s < _FAR_BEHIND_S or (self._said_at is not None and now - self._said_at < _REPEAT_S):
             return None
         self._said_at = now
         return f"the shadow is {backlog.lag_s:.0f} s behind: {backlog}"

@@ -5,10 +5,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 
+from agent.footprints.footprint import NOTHING, Footprint
 from agent.joining import Copy, Joining
 from agent.lines import NO_ID, TEE, End, completion_of, is_ours, parse_line
 from agent.messages import Request, Response, parse_message
-from agent.footprints.footprint import NOTHING, Footprint
 from agent.mirror_connection import Job
 from agent.order import Order
 from agent.parts import Proxy
@@ -187,9 +187,7 @@ class Pipeline:
             self.finish(transaction)
         while self._readings:
             reading = self._readings.popleft()
-            self.finish(
-                reading.transaction, reading.copy, self._placing.without_bodies(reading.transaction)
-            )
+            self.finish(reading.transaction, reading.copy, self._placing.without_bodies(reading.transaction))
         self.count()
 
     def _bound(self, now_ns: int) -> None:

@@ -11,9 +11,10 @@ from agent.lease import Lease
 from agent.lines import END_FIELDS
 from agent.mirror_connection import Job
 from agent.order import Order
+from agent.order_mode import NONE
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
-from agent.placing import NONE, Placing
+from agent.placing import Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from tests.unit.counted_bytes import Work, grows_no_faster

@@ -519,9 +519,15 @@ def test_a_body_that_has_become_shorter_never_takes_the_next_request_with_it() -
         async with shadow.listening() as port:
             mirrored = Mirrored([port], connections=1)
             job = Job(
-                b"POST /cut HTTP/1.1\r\ncontent-length: 1000\r\n\r\n", False, 0, 1, Shrunk(), lambda: None
+                b"POST /cut HTTP/1.1\r\ncontent-length: 1000\r\n\r\n",
+                False,
+                0,
+                1,
+                EVERYTHING,
+                Shrunk(),
+                lambda: None,
             )
-            following = Job(b"GET /next HTTP/1.1\r\n\r\n", False, 1, 2)
+            following = Job(b"GET /next HTTP/1.1\r\n\r\n", False, 1, 2, EVERYTHING)
             mirrored.mirror.resume([job, following])
             mirrored.mirror.dispatch()
             await mirrored.mirror.drain(10)

@@ -5,14 +5,15 @@ import pytest
 from agent import transactions as transactions_module
 from agent.copied import Copied, CopiedMessage
 from agent.copied_body import CopiedBody
-from agent.joining import Copy
 from agent.footprints.footprint import Footprint
+from agent.joining import Copy
 from agent.lease import Lease
 from agent.mirror_connection import Job
 from agent.order import Order
+from agent.order_mode import STRICT
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
-from agent.placing import STRICT, Placing
+from agent.placing import Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from record.transaction import Transaction
@@ -31,17 +32,13 @@ class Driven:
         self.order: Order[Job] = Order()
         self.status = Status()
         transactions = Transactions(proxy, max_open_bytes, 7200 * SECOND)
-        self.pipeline = Pipeline(
-            proxy, transactions, self.order, self._submit, self.status, Placing(order)
-        )
+        self.pipeline = Pipeline(proxy, transactions, self.order, self._submit, self.status, Placing(order))
         self.now_ns = 0
         self.names: dict[Job, bytes] = {}
         self.started: list[bytes] = []
         self.released: dict[bytes, Counted] = {}
 
-    def _submit(
-        self, transaction: Transaction, completion: int, footprint: Footprint, _done: object
-    ) -> bool:
+    def _submit(self, transaction: Transaction, completion: int, footprint: Footprint, _done: object) -> bool:
         job = Job(b"", False, transaction.earlier_completions, completion, footprint)
         self.names[job] = transaction.id
         self.order.wait(job)

@@ -2,13 +2,14 @@
 
 import pytest
 
-from agent.lines import END_FIELDS
 from agent.footprints.footprint import Footprint
+from agent.lines import END_FIELDS
 from agent.mirror_connection import Job
 from agent.order import Order
+from agent.order_mode import STRICT
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
-from agent.placing import STRICT, Placing
+from agent.placing import Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from record.transaction import Transaction
@@ -29,9 +30,7 @@ class Rig:
         transactions = Transactions(PROXY, 1 << 20, 3600 * SECOND)
         self.pipeline = Pipeline(PROXY, transactions, self.order, self._submit, self.status, Placing(order))
 
-    def _submit(
-        self, transaction: Transaction, completion: int, footprint: Footprint, _done: object
-    ) -> bool:
+    def _submit(self, transaction: Transaction, completion: int, footprint: Footprint, _done: object) -> bool:
         self.submitted.append(transaction)
         job = Job(b"", False, transaction.earlier_completions, completion, footprint)
         self.jobs[transaction.id] = job

@@ -15,9 +15,10 @@ from agent.lease import Lease
 from agent.mirror import Mirror
 from agent.mirror_connection import Job
 from agent.order import Order
+from agent.order_mode import WRITE_SETS
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
-from agent.placing import WRITE_SETS, Placing
+from agent.placing import Placing
 from agent.status import Status as AgentStatus
 from agent.transactions import Transactions
 from tee.blocks import BLOCK_BYTES, Blocks
@@ -90,7 +91,9 @@ class World:
         self.mirror = Mirror([("shadow", 80)], 64, queue, 30, self.order, self.status)
         proxy = Proxy(65536, mirrored=False)
         transactions = Transactions(proxy, 64 * MIB, 7200 * 10**9)
-        self.pipeline = Pipeline(proxy, transactions, self.order, self.mirror.submit, self.status, Placing(WRITE_SETS))
+        self.pipeline = Pipeline(
+            proxy, transactions, self.order, self.mirror.submit, self.status, Placing(WRITE_SETS)
+        )
         self.lines_wait = not log_takes_lines
         self.finished: list[Any] = []
         self.now_ns = 0

@@ -18,7 +18,9 @@ HEAD = b"POST /i/_doc HTTP/1.1\r\nauthorization: Basic c2VjcmV0\r\n\r\n"
 
 
 def jobs_of(count: int) -> list[Job]:
-    return [Job(HEAD + b"%d" % number, False, number - 1, number, EVERYTHING) for number in range(1, count + 1)]
+    return [
+        Job(HEAD + b"%d" % number, False, number - 1, number, EVERYTHING) for number in range(1, count + 1)
+    ]
 
 
 def messages(jobs: list[Job]) -> list[bytes]:

@@ -1,0 +1,177 @@
+"""Which pending writes a request has to wait for, found without comparing it with each of them. No I/O.
+
+`agent.footprints.footprint.must_wait` is the definition. Here every write stands under the names of what it writes, and a request looks at
+the names that clash with what it reads and writes. It waits at one of them at a time: when the earliest write of that name is later than what
+it waits for, it goes on to its next one. So a request that waits is one entry in one heap, and the end of a write wakes only who can go on.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, Generic, TypeVar, cast
+
+from agent.footprints.footprint import NO_INDEX, Footprint, is_generated
+from agent.pending_writes import PendingWrites, Waiter
+
+# In the place of an index: all of them, those that are not known too. No index has this name.
+_ANY: Final = b"*"
+
+J = TypeVar("J")
+
+
+class WriteSets(Generic[J]):
+    """The writes that the shadow has not done yet, and the requests that wait for them.
+
+    Args:
+        ready: where requests that may start are put.
+    """
+
+    def __init__(self, ready: deque[J]) -> None:
+        self.waiting = 0
+        """Requests that wait for a write."""
+        self._ready = ready
+        self._footprints: dict[int, Footprint] = {}
+        # By index; `NO_INDEX` and `_ANY` besides.
+        self._written = PendingWrites()
+        """Anything in it."""
+        self._whole = PendingWrites()
+        self._added = PendingWrites()
+        self._documents: dict[bytes, PendingWrites] = {}
+        """By document."""
+        self._everything = PendingWrites()
+        """Under `_ANY`."""
+
+    def register(self, number: int, footprint: Footprint) -> None:
+        """Completion ``number`` is to be done on the shadow."""
+        if footprint.writes:
+            self._footprints[number] = footprint
+            self._add(number, footprint)
+
+    def narrow(self, number: int, footprint: Footprint) -> None:
+        """Completion ``number`` writes this, not what it was registered with; nothing where it is done.
+
+        Where it writes more than was thought, requests that have passed what is new do not wait for that.
+        """
+        before = self._footprints.get(number)
+        if before is None:
+            return
+        awaited = self._remove(number, before)
+        if footprint.writes:
+            self._footprints[number] = footprint
+            self._add(number, footprint)
+        else:
+            del self._footprints[number]
+        self._wake(awaited)
+        self._forget(before)
+
+    def finish(self, number: int) -> None:
+        """Completion ``number`` is done."""
+        footprint = self._footprints.pop(number, None)
+        if footprint is not None:
+            self._wake(self._remove(number, footprint))
+            self._forget(footprint)
+
+    def wait(self, job: J, footprint: Footprint, earlier_completions: int) -> None:
+        """Make a request ready when the writes up to ``earlier_completions`` that it depends on are done. All of these are registered."""
+        if not self._written.blocks(_ANY, earlier_completions):
+            self._ready.append(job)
+            return
+        self._go_on(Waiter(job, earlier_completions, self._obstacles(footprint, earlier_completions)))
+
+    def _go_on(self, waiter: Waiter) -> None:
+        """Wait at the next name, or no longer."""
+        obstacle = next(waiter.obstacles, None)
+        if obstacle is None:
+            self._ready.append(cast(J, waiter.job))
+            return
+        self.waiting += 1
+        obstacle[0].wait(obstacle[1], waiter)
+
+    def _wake(self, awaited: list[tuple[PendingWrites, bytes]]) -> None:
+        for writes, name in awaited:
+            released = writes.released(name)
+            self.waiting -= len(released)
+            for waiter in released:
+                self._go_on(waiter)
+
+    def _add(self, number: int, footprint: Footprint) -> None:
+        for writes, names in self._places(footprint):
+            writes.add(names, number)
+
+    def _remove(self, number: int, footprint: Footprint) -> list[tuple[PendingWrites, bytes]]:
+        """Take it from all its names, then wake: who waits for many of its names is not to stop at each of them."""
+        return [
+            (writes, name)
+            for writes, names in self._places(footprint)
+            for name in writes.remove(names, number)
+        ]
+
+    def _places(self, footprint: Footprint) -> list[tuple[PendingWrites, tuple[bytes, ...]]]:
+        """All names under which it writes."""
+        if footprint.writes_everything:
+            return [(self._everything, (_ANY,)), (self._written, (_ANY,))]
+        written = [_ANY]
+        places = []
+        if footprint.writes_indices:
+            written.extend(footprint.writes_indices)
+            places.append((self._whole, (_ANY, *footprint.writes_indices)))
+        if footprint.adds_to:
+            written.extend(footprint.adds_to)
+            places.append((self._added, (_ANY, *footprint.adds_to)))
+        for documents in footprint.writes_documents:
+            written.append(documents.index_name)
+            places.extend(
+                (
+                    (self._documents_of(documents.index_name), documents.ids),
+                    (self._documents_of(_ANY), documents.ids),
+                )
+            )
+        places.append((self._written, tuple(written)))
+        return places
+
+    def _obstacles(self, footprint: Footprint, earlier: int) -> Iterator[tuple[PendingWrites, bytes]]:
+        """The names at which it has to wait, each looked at when it has passed the one before."""
+        if footprint.reads_everything or footprint.writes_everything:
+            if self._written.blocks(_ANY, earlier):
+                yield self._written, _ANY
+            return
+        if self._everything.blocks(_ANY, earlier):
+            yield self._everything, _ANY
+        for index in (*footprint.reads_indices, *footprint.writes_indices):
+            for near in _near(index):
+                if self._written.blocks(near, earlier):
+                    yield self._written, near
+        for index in footprint.adds_to:
+            for near in _near(index):
+                if self._whole.blocks(near, earlier):
+                    yield self._whole, near
+        for documents in (*footprint.reads_documents, *footprint.writes_documents):
+            for near in _near(documents.index_name):
+                if self._whole.blocks(near, earlier):
+                    yield self._whole, near
+                if self._added.blocks(near, earlier) and any(map(is_generated, documents.ids)):
+                    yield self._added, near
+                writes = self._documents.get(near)
+                if writes is not None and writes.has_any(documents.ids):
+                    for name in documents.ids:
+                        if writes.blocks(name, earlier):
+                            yield writes, name
+
+    def _documents_of(self, index: bytes) -> PendingWrites:
+        writes = self._documents.get(index)
+        if writes is None:
+            writes = self._documents[index] = PendingWrites()
+        return writes
+
+    def _forget(self, footprint: Footprint) -> None:
+        """Drop the tables that it leaves empty."""
+        if not footprint.writes_documents:
+            return
+        for index in (_ANY, *(documents.index_name for documents in footprint.writes_documents)):
+            writes = self._documents.get(index)
+            if writes is not None and not len(writes):
+                del self._documents[index]
+
+
+def _near(index: bytes) -> tuple[bytes, ...]:
+    """Under which indices' names there may be a write to this one."""
+    return (_ANY,) if index == NO_INDEX else (index, NO_INDEX)
