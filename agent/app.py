@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.capture_log import CaptureLog
+from agent.descriptors import connections_within, raise_limit
 from agent.ends import EndsProtocol
 from agent.joining import Copy
 from agent.line_maker import LineMaker
@@ -179,9 +180,18 @@ class Agent:
                 "there is no key for the shadow's proxy, which will record under identifiers of its own"
             )
         settings = self._settings
+        limit = raise_limit()
+        connections = connections_within(limit, settings.mirror_connections, len(settings.mirror_to))
+        if connections < settings.mirror_connections:
+            _LOG.warning(
+                "%d connections to each shadow at most, as %d descriptors allow: CAPTURE_MIRROR_CONNECTIONS=%d needs a higher --ulimit nofile",
+                connections,
+                limit,
+                settings.mirror_connections,
+            )
         return Mirror(
             [_address(text) for text in settings.mirror_to],
-            settings.mirror_connections,
+            connections,
             settings.mirror_queue_bytes,
             settings.mirror_deadline_s,
             self._order,

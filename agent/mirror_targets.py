@@ -110,9 +110,11 @@ class Targets:
 
     @property
     def full(self) -> bool:
-        """Whether every target that can be reached has as many connections as it may have."""
+        """Whether every target that can be reached has as many open connections as it may have."""
         reached = [target for target in self._targets if target.reached is not False]
-        return bool(reached) and all(target.connections >= self._connections for target in reached)
+        return bool(reached) and all(
+            target.connections - target.opening >= self._connections for target in reached
+        )
 
     def idle_connection(self, now: float) -> MirrorConnection | None:
         """An idle connection, the targets taken in turn; None when one has to be waited for.

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent.order_mode import ORDER_MODES
 from haproxy_config.nodes import Node, parse_nodes
-from haproxy_config.settings import ProxySettings, SettingsError, environment_name
+from haproxy_config.settings import ORDERS, ProxySettings, SettingsError, environment_name
 from tests.unit.regenerate_golden import VARIANTS
 
 SETTINGS = ProxySettings(
@@ -65,6 +66,23 @@ def test_ranges(field: str, low: float, high: float) -> None:
         assert getattr(changed(**{field: value}), field) == value
     for value in (low - step, high + step, 0, -1, float("nan"), float("inf")):
         assert field in str(refused(**{field: value}))
+
+
+@pytest.mark.parametrize("order", ["write-sets", "writes", "strict", "none"])
+def test_orders(order: str) -> None:
+    assert changed(order=order).order == order
+
+
+def test_the_agent_knows_each_order_and_write_sets_is_the_usual_one() -> None:
+    assert set(ORDERS) == set(ORDER_MODES)
+    assert SETTINGS.order == "write-sets"
+
+
+@pytest.mark.parametrize("order", ["", "write_sets", "STRICT"])
+def test_another_order_is_refused_with_those_that_there_are(order: str) -> None:
+    error = refused(order=order)
+    assert str(error) == f"order is '{order}'"
+    assert error.hint == "it is one of: write-sets, writes, strict, none"
 
 
 def test_a_bucket_makes_s3_a_place_to_go_to() -> None:

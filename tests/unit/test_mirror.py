@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -259,6 +260,130 @@ def test_a_shadow_that_hangs_does_not_hold_the_order_for_ever() -> None:
         assert (mirrored.status.mirrored, mirrored.status.mirror_failed) == (1, 1)
 
     asyncio.run(run())
+
+
+SEARCH = Footprint(reads_indices=(b"logs",))
+BULK = Footprint(adds_to=(b"logs",))
+
+
+def test_a_request_that_hangs_holds_up_what_depends_on_it_and_nothing_else() -> None:
+    async def hang(head: bytes, writer: asyncio.StreamWriter) -> None:
+        if b"/hangs" not in head:
+            writer.write(OK)
+
+    async def run() -> None:
+        async with Shadow(hang).listening() as port:
+            mirrored = Mirrored([port], deadline_s=0.05)
+            mirrored.send("hangs", footprint=BULK)
+            mirrored.send("depends", earlier_completions=1, footprint=SEARCH)
+            for number in range(100):
+                mirrored.send(f"bulk{number}", earlier_completions=number, footprint=BULK)
+                await asyncio.sleep(0)
+            await until(lambda: mirrored.status.mirrored == 100)
+            backlog = mirrored.mirror.backlog
+            assert (backlog.under_way, backlog.for_order) == (1, 1)
+
+            def ended() -> bool:
+                mirrored.mirror.tick()
+                return mirrored.mirror.waiting == 0
+
+            await until(ended)
+            mirrored.mirror.close()
+        assert (mirrored.status.mirrored, mirrored.status.mirror_failed) == (101, 1)
+
+    asyncio.run(run())
+
+
+def test_reads_wait_for_no_slow_read_and_all_of_them_are_under_way_at_once() -> None:
+    async def run() -> None:
+        release = asyncio.Event()
+
+        async def slow(_head: bytes, writer: asyncio.StreamWriter) -> None:
+            await release.wait()
+            writer.write(OK)
+
+        shadow = Shadow(slow)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=200)
+            for number in range(150):
+                mirrored.send(f"r{number}", earlier_completions=number, footprint=SEARCH)
+            await until(lambda: len(shadow.heads) == 150)
+            assert mirrored.mirror.backlog[:4] == (150, 0, 0, 0)
+            assert mirrored.status.mirror_held_back == 0
+            release.set()
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+
+    asyncio.run(run())
+
+
+def test_what_the_bound_of_connections_holds_back_is_counted_and_shown() -> None:
+    async def run() -> None:
+        release = asyncio.Event()
+
+        async def slow(_head: bytes, writer: asyncio.StreamWriter) -> None:
+            await release.wait()
+            writer.write(OK)
+
+        shadow = Shadow(slow)
+        async with shadow.listening() as port:
+            mirrored = Mirrored([port], connections=3)
+            for number in range(10):
+                mirrored.send(f"r{number}", footprint=SEARCH)
+            await until(lambda: len(shadow.heads) == 3)
+            backlog = mirrored.mirror.backlog
+            assert backlog[:4] == (3, 0, 7, 0)
+            assert backlog.lag_s > 0
+            release.set()
+            await mirrored.mirror.drain(10)
+            assert mirrored.mirror.backlog == (0, 0, 0, 0, 0.0)
+            mirrored.send("later", footprint=SEARCH)
+            await mirrored.mirror.drain(10)
+            mirrored.mirror.close()
+        assert mirrored.status.mirror_held_back == 7
+
+    asyncio.run(run())
+
+
+def test_a_shadow_that_comes_back_gets_no_flood_of_what_has_waited(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        port = free_port()
+        under_way = most = 0
+
+        async def slow(_head: bytes, writer: asyncio.StreamWriter) -> None:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.01)
+            under_way -= 1
+            writer.write(OK)
+
+        mirrored = Mirrored([port], connections=500)
+        for number in range(300):
+            mirrored.send(f"r{number}", footprint=SEARCH)
+        await until(lambda: mirrored.mirror.backlog.for_shadow == 300)
+        loop = asyncio.get_running_loop()
+        now = loop.time
+        # The clock of the mirror goes on by 20 s, which is as long as the shadow was away.
+        monkeypatch.setattr(loop, "time", lambda: now() + 20)
+        mirrored.mirror.tick()
+        assert "the shadow is 20 s behind: 300 waiting for the shadow, which can't be reached" in caplog.text
+        async with Shadow(slow).listening(port):
+            await until(lambda: mirrored.status.mirrored == 300)
+            mirrored.mirror.tick()
+            assert most == 64
+            mirrored.mirror.close()
+        assert "the shadow has caught up" in caplog.text
+
+    asyncio.run(run())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_a_connection_that_the_shadow_closed_meanwhile_costs_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.footprints.footprint import EVERYTHING
+from agent.footprints.footprint import EVERYTHING, NOTHING, Documents, Footprint
 from agent.mirror_connection import Job
 from agent.unsent import UnsentFile, dump_rows, load_jobs, load_rows, rows_of
 
@@ -189,3 +189,30 @@ def test_the_bound_holds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
         file.keep(jobs_of(5))
     assert len(file.take()) == 2
     assert "3 requests are not mirrored" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "footprint", [NOTHING, EVERYTHING, Footprint(writes_documents=(Documents(b"i", (b"1", b"\xff")),))]
+)
+def test_what_a_request_reads_and_writes_is_kept(tmp_path: Path, footprint: Footprint) -> None:
+    file = UnsentFile(tmp_path / "unsent", 1 << 20)
+    file.keep([Job(HEAD, False, 0, 1, footprint)])
+    assert [job.footprint for job in file.take()] == [footprint]
+
+
+def test_a_file_of_an_earlier_version_keeps_its_order() -> None:
+    (row,) = dump_rows(rows_of([Job(HEAD, False, 0, 1, NOTHING)]))
+    values = json.loads(row)
+    del values["footprint"]
+    rows, damaged = load_rows([json.dumps(values).encode() + b"\n"])
+    assert (rows[0].footprint, damaged) == (EVERYTHING, 0)
+
+
+def test_nobody_waits_for_a_request_that_the_primary_never_answered() -> None:
+    unanswered = Job(HEAD, False, 1, 0, EVERYTHING)
+    rows, _ = load_rows(
+        dump_rows(
+            rows_of([Job(HEAD, False, 0, 1, EVERYTHING), unanswered, Job(HEAD, False, 2, 3, EVERYTHING)])
+        )
+    )
+    assert [(job.earlier_completions, job.completion) for job in load_jobs(rows)] == [(0, 1), (1, 0), (1, 2)]
