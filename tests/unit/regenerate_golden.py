@@ -57,6 +57,7 @@ VARIANTS = {
         capture_responses="whole",
         whole_answers=("/_search",),
         pending_bytes=2 * 1024 * 1024,
+        order="strict",
         mirror_connections=8,
         mirror_queue_bytes=3 * 1024 * 1024,
         mirror_deadline_s=1.5,

@@ -157,7 +157,7 @@ def test_the_agent_reads_its_settings(variant: str, tmp_path: Path) -> None:
     same = {field.name for field in dataclasses.fields(AgentSettings)} & {
         field.name for field in dataclasses.fields(ProxySettings)
     }
-    assert len(same) == 13
+    assert len(same) == 14
     for name in same - {"mirror_to"}:
         assert getattr(read, name) == getattr(settings, name)
 
