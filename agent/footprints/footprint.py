@@ -10,6 +10,13 @@ from typing import Final, NamedTuple
 NO_INDEX: Final = b""
 """Stands for the index of documents of which only a name is known that may be an alias: any index."""
 
+CURSOR: Final = b"<cursor>"
+"""Stands for an index of which scrolls, points in time, asynchronous searches and tasks are the documents. No index can be called so."""
+
+CLUSTER: Final = b"<cluster>"
+"""Stands for an index of which a document without identifier is what templates, settings and the like are: those that write everything
+write it, nothing else does."""
+
 # An identifier that Elasticsearch made: 15 bytes in base64 for URLs (TimeBasedUUIDGenerator), or 16 (RandomBasedUUIDGenerator).
 _GENERATED: Final = re.compile(rb"[A-Za-z0-9_-]{20}(?:[A-Za-z0-9_-]{2})?")
 
@@ -45,6 +52,7 @@ class Footprint(NamedTuple):
 
 
 NOTHING: Final = Footprint()
+READS_CLUSTER: Final = Footprint(reads_documents=(Documents(CLUSTER, (b"",)),))
 READS_EVERYTHING: Final = Footprint(reads_everything=True)
 EVERYTHING: Final = Footprint(reads_everything=True, writes_everything=True)
 
