@@ -56,6 +56,15 @@ footprints = st.one_of(
 )
 
 
+# What is beside this world tells a write to all its indices from one to all there are.
+_BESIDE = [
+    *(Footprint(reads_documents=(Documents(b"c", (name,)),)) for name in IDS),
+    *(Footprint(reads_documents=(Documents(index, (b"3hZbXkZIBq0Xn4tmjJx0",)),)) for index in INDICES),
+    Footprint(reads_indices=(b"c",)),
+    Footprint(adds_to=(b"c",)),
+]
+
+
 def is_narrower(narrow: Footprint, wide: Footprint) -> bool:
     """Whether all that have to wait for the one have to wait for the other."""
-    return all(must_wait(later, wide) for later in (*READS, *WRITES) if must_wait(later, narrow))
+    return all(must_wait(later, wide) for later in (*READS, *WRITES, *_BESIDE) if must_wait(later, narrow))
