@@ -242,6 +242,10 @@ class Order(Generic[J]):
             self._place()
         return given_up
 
+    def held(self) -> list[J]:
+        """The requests that wait, in any order: for an agent that stops."""
+        return [job for _, _, job in self._untold] + self._writes.held()
+
     def _place(self) -> None:
         """All that these may depend on is known now."""
         untold, up_to = self._untold, self._told.up_to
