@@ -184,6 +184,16 @@ class Histories(RuleBasedStateMachine):
         number = self.complete(self.answered(pick), footprint)
         self.unsent.append(Job(earlier_completions, number, footprint))
 
+    @rule(known=st.integers(0, 3), footprint=footprints)
+    def a_request_is_answered_told_and_sent(self, known: int, footprint: Footprint) -> None:
+        """As most are: at once."""
+        self.counter += 1
+        earlier_completions = self.arrive(max(self.counter - 1 - known, 0))
+        number = self.complete(self.counter, footprint)
+        self.whatever_may_start_starts_and_nothing_else()
+        self.unsent.append(Job(earlier_completions, number, footprint))
+        self.a_request_is_to_be_sent(-1)
+
     @rule(pick=picks)
     def a_line_is_damaged(self, pick: int) -> None:
         self.finish(self.complete(self.answered(pick), NOTHING))

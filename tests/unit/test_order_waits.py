@@ -12,9 +12,11 @@ from agent.footprints.footprint import (
     READS_EVERYTHING,
     Documents,
     Footprint,
+    must_wait,
 )
 from agent.order import Order
 from agent.order_mode import ORDER_MODES
+from tests.unit.footprint_universe import READS, WRITES
 from tests.unit.test_order_histories import Job, entries
 
 SECOND = 10**9
@@ -61,6 +63,16 @@ class Rig:
         """It is done on the shadow; those that may start now."""
         self.order.finish(job.completion)
         return self.started()
+
+
+def test_of_two_requests_the_later_waits_when_the_definition_says_so() -> None:
+    for earlier in (*WRITES, *READS):
+        for later in (*WRITES, *READS):
+            rig = Rig()
+            first, second = rig.put(earlier), rig.put(later)
+            waits = must_wait(later, earlier)
+            assert rig.started() == ([first] if waits else [first, second]), (later, earlier)
+            assert rig.done(first) == ([second] if waits else []), (later, earlier)
 
 
 def test_what_overlapped_may_overlap() -> None:
