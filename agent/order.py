@@ -1,11 +1,10 @@
-"""Causal order: the shadow finishes whatever the client had the answer to before it starts what the client sent next.
+"""Which requests may start on the shadow: a request waits for the writes that it depends on. No I/O.
 
-HAProxy numbers the primary's answers ("completions") 1, 2, 3 ..., each before the client can have any of it. When a request comes it notes
-T, the completions so far. W is the largest n such that the first n completions are all finished on the shadow; a request may start on
-the shadow when W >= T. What overlapped on the primary may overlap on the shadow.
-
-A number that was given and that no line has named yet is a **hole**. Its line is on its way: nobody knows yet what the shadow has to do, so what comes
-after it waits, for a while. `agent.counter` turns HAProxy's 32 bits into the numbers that are used here.
+HAProxy numbers the primary's answers ("completions"), each before the client can have any of it. When a request comes it notes T, the
+completions so far. A request waits for an earlier one when its client may have known that one's answer (its number is not above T), the
+shadow is not done with it, and it writes something that the request reads or writes (`agent.footprints.footprint.must_wait`). A completion
+that the agent has not been told yet may write everything: it is waited for until it is told, or given up (`agent.told`). Nobody waits for a
+read, and what overlapped on the primary may overlap on the shadow.
 """
 
 from collections import deque
@@ -23,6 +22,8 @@ _STEPS: Final = 1024
 
 class CausalOrder:
     """Keeps the completions that are known and the shadow's progress. No I/O; the caller says what time it is.
+
+    W is the largest n such that the first n completions are all finished on the shadow; a request may start on the shadow when W >= T.
 
     Args:
         started_us: the agent's start, microseconds since 1970. Completions of before were perhaps told to another agent, and count as missing to nobody.

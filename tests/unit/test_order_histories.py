@@ -10,6 +10,7 @@ has not been told may write everything, until it is given up.
 import os
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -302,6 +303,8 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
+# A failure is made smaller for minutes, and who looks deeper has the time.
+pytest.mark.timeout(3600)(TestHistories)
 TestHistories.settings = settings(
     max_examples=int(os.environ.get("ORDER_HISTORIES", "150")),
     stateful_step_count=50,
