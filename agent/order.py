@@ -1,10 +1,10 @@
-"""Which mirrored requests may start on the shadow. No I/O; the caller says what time it is.
+"""Which requests may start on the shadow: a request waits for the writes that it depends on. No I/O.
 
-HAProxy numbers the primary's answers ("completions") 1, 2, 3 ..., each before the client can have any of it. When a request comes it notes
-T, the completions so far: its client may know those answers, and no others. A request waits for an earlier one when that one's completion is at most T, the
-shadow is not done with it, and it writes something that this request reads or writes (`agent.footprints.footprint.must_wait`). It waits for nothing else.
-
-So a request can be placed once all completions up to its T are told (`agent.told`); then `agent.write_sets` says what it waits for.
+HAProxy numbers the primary's answers ("completions"), each before the client can have any of it. When a request comes it notes T, the
+completions so far. A request waits for an earlier one when its client may have known that one's answer (its number is not above T), the
+shadow is not done with it, and it writes something that the request reads or writes (`agent.footprints.footprint.must_wait`). A completion
+that the agent has not been told yet may write everything: it is waited for until it is told, or given up (`agent.told`). Nobody waits for a
+read, and what overlapped on the primary may overlap on the shadow.
 """
 
 from collections import deque

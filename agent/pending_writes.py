@@ -142,6 +142,10 @@ class PendingWrites:
             del self._crowds[name]
         return released
 
+    def waiters(self) -> list[Waiter]:
+        """All that wait here, in any order."""
+        return [entry[2] for crowd in self._crowds.values() for entry in crowd.waiting]
+
     def _crowd(self, name: bytes, number: int) -> _Crowd:
         """Make a crowd of a single one."""
         del self._single[name]

@@ -77,6 +77,11 @@ class WriteSets(Generic[J]):
             return
         self._go_on(Waiter(job, earlier_completions, self._obstacles(footprint, earlier_completions)))
 
+    def held(self) -> list[J]:
+        """The requests that wait, in any order."""
+        tables = [self._everything, self._written, self._whole, self._added, *self._documents.values()]
+        return [cast(J, waiter.job) for writes in tables for waiter in writes.waiters()]
+
     def _go_on(self, waiter: Waiter) -> None:
         """Wait at the next name, or no longer."""
         obstacle = next(waiter.obstacles, None)
@@ -129,7 +134,10 @@ class WriteSets(Generic[J]):
         return places
 
     def _obstacles(self, footprint: Footprint, earlier: int) -> Iterator[tuple[PendingWrites, bytes]]:
-        """The names at which it has to wait, each looked at when it has passed the one before."""
+        """The names at which it has to wait, each looked at when it has passed the one before.
+
+        The wide ones come first: a write that is narrowed meanwhile is then under names that the request still comes to.
+        """
         if footprint.reads_everything or footprint.writes_everything:
             if self._written.blocks(_ANY, earlier):
                 yield self._written, _ANY
@@ -145,11 +153,14 @@ class WriteSets(Generic[J]):
                 if self._whole.blocks(near, earlier):
                     yield self._whole, near
         for documents in (*footprint.reads_documents, *footprint.writes_documents):
-            for near in _near(documents.index_name):
+            indices = _near(documents.index_name)
+            for near in indices:
                 if self._whole.blocks(near, earlier):
                     yield self._whole, near
+            for near in indices:
                 if self._added.blocks(near, earlier) and any(map(is_generated, documents.ids)):
                     yield self._added, near
+            for near in indices:
                 writes = self._documents.get(near)
                 if writes is not None and writes.has_any(documents.ids):
                     for name in documents.ids:
@@ -174,4 +185,4 @@ class WriteSets(Generic[J]):
 
 def _near(index: bytes) -> tuple[bytes, ...]:
     """Under which indices' names there may be a write to this one."""
-    return (_ANY,) if index == NO_INDEX else (index, NO_INDEX)
+    return (_ANY,) if index == NO_INDEX else (NO_INDEX, index)

@@ -72,6 +72,8 @@ def must_wait(later: Footprint, earlier: Footprint) -> bool:
     if earlier.writes_everything or later.reads_everything or later.writes_everything:
         return True
     whole = {*later.reads_indices, *later.writes_indices}
+    if NO_INDEX in whole or NO_INDEX in earlier.writes_indices:
+        return True
     single = (*later.reads_documents, *later.writes_documents)
     if _touches_indices(earlier, whole):
         return True
