@@ -154,16 +154,16 @@ class BulkFootprints:
         return Footprint(writes_indices=tuple(sorted(names)))
 
     def _learn(self, route: Route, request: BulkRequest, answered: list[tuple[bytes, bytes]]) -> None:
-        seen: set[tuple[bytes, bytes]] = set()
-        for (index, _), (concrete, _) in zip(request.items, answered, strict=True):
-            pair = (index, concrete)
-            if pair in seen or not concrete:
+        last_index, last_concrete = b"", b""
+        for at, (concrete, _) in enumerate(answered):
+            index = request.items[at][0]
+            if (index == last_index and concrete == last_concrete) or not concrete:
                 continue
-            seen.add(pair)
+            last_index, last_concrete = index, concrete
             asked = index or route.single
             if asked != concrete:
                 self._indices.forget(asked)
-            if is_plain(concrete):
+            if concrete not in self._indices:
                 self._indices.learn(concrete)
 
 

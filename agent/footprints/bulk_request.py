@@ -16,9 +16,9 @@ _LONGEST_ACTION: Final = 64 * 1024
 
 # As clients write them; json reads what is written otherwise.
 _USUAL: Final = re.compile(
-    rb'\{ ?"(index|create|delete|update)": ?\{ ?'
-    rb'(?:"_index": ?"([^"\\]+)")?,? ?(?:"_type": ?"[^"\\]*")?,? ?(?:"_id": ?"([^"\\]+)")?'
-    rb'(?:, ?"(?:routing|_routing|pipeline)": ?"[^"\\]*"|, ?"(?:retry_on_conflict|version|require_alias)": ?\w+)? ?\} ?\}\r?\n'
+    rb'\{ ?"(index|create|delete|update)": ?\{'
+    rb'(?:,? ?"(?:_index": ?"([^"\\]+)|_id": ?"([^"\\]+)|(?:_type|_?routing|pipeline)": ?"[^"\\]*)"|, ?"retry_on_conflict": ?\d+){0,6}'
+    rb" ?\} ?\}\r?\n"
 )
 _ACTIONS: Final = frozenset(("index", "create", "delete", "update"))
 
