@@ -13,7 +13,7 @@ from agent.footprints.content import (
     plain_chunks,
 )
 from agent.footprints.footprint import EVERYTHING, NO_INDEX, NOTHING, Documents, Footprint
-from agent.footprints.index_names import KnownIndices, is_plain
+from agent.footprints.index_names import KnownIndices
 from agent.footprints.route import Route
 from record.content_coding import CodingError
 from record.transaction import Transaction

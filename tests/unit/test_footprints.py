@@ -101,7 +101,7 @@ DOCUMENTS = (
     Row("POST", "/logs/tweet", "writes logs/abc", body="{}", answer=_written("logs", "abc"), status=201),
     Row(
         "POST",
-        "/<logs-{now/d}>/_doc",
+        "/%3Clogs-%7Bnow%2Fd%7D%3E/_doc",
         "writes logs-1/x",
         body="{}",
         answer=_written("logs-1", "x"),
