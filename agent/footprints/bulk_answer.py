@@ -61,7 +61,7 @@ class BulkAnswer:
     def _whole(self) -> None:
         self.is_done = True
         self.items = None
-        answer = parsed(self._answer) if len(self._answer) <= _MOST_WITH_ERRORS else None
+        answer = parsed(self._answer, _MOST_WITH_ERRORS)
         listed = answer.get("items") if isinstance(answer, dict) else None
         if not isinstance(listed, list):
             return
