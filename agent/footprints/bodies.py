@@ -76,7 +76,7 @@ def read_in_slices(bodies: Bodies, t: Transaction) -> Iterator[None]:
     parts: list[bytes] = []
     size = 0
     try:
-        for part in plain_chunks(t.request_long, t.request_headers):
+        for part in plain_chunks(t.request_long.chunks(), t.request_headers, 2 * MOST_BODY_BYTES):
             parts.append(part)
             size += len(part)
             if size > MOST_BODY_BYTES:

@@ -6,14 +6,17 @@ from typing import Final
 from agent.footprints.bulk_answer import BulkAnswer, first_index
 from agent.footprints.bulk_request import BulkRequest
 from agent.footprints.content import (
+    ANSWER_START_BYTES,
     MOST_ANSWER_BYTES,
+    MOST_AT_ONCE_BYTES,
     MOST_BULK_BYTES,
     SLICE_BYTES,
     plain,
     plain_chunks,
+    plain_start,
 )
 from agent.footprints.footprint import EVERYTHING, NO_INDEX, NOTHING, Documents, Footprint
-from agent.footprints.index_names import KnownIndices, is_plain
+from agent.footprints.index_names import KnownIndices
 from agent.footprints.route import Route
 from record.content_coding import CodingError
 from record.transaction import Transaction
@@ -36,11 +39,13 @@ class BulkFootprints:
         """Of one whose bodies are in memory."""
         body = None
         if t.request_long is None and t.request_whole and t.request_body:
-            body = plain(t.request_body, t.request_headers, MOST_BULK_BYTES)
+            body = plain(t.request_body, t.request_headers, MOST_AT_ONCE_BYTES)
         if body is None:
             return self.unread(route)
         request = BulkRequest()
-        request.feed(body)
+        left = request.feed(body)
+        while left:
+            left = request.feed(b"")
         request.end()
         items = None
         if self._answer_matters(route, t, request):
@@ -59,7 +64,9 @@ class BulkFootprints:
         try:
             for part in _parts(t):
                 size += len(part)
-                request.feed(part)
+                while request.feed(part):
+                    part = b""  # noqa: PLW2901 - the reader has it
+                    yield None
                 if size > MOST_BULK_BYTES:
                     request.broken = True
                 if request.broken:
@@ -101,9 +108,7 @@ class BulkFootprints:
         """Whether the first item's index is not the one that is known by this name: then it is an alias now."""
         if not request.items or not t.response_body:
             return False
-        answer = plain(t.response_body, t.response_headers, MOST_ANSWER_BYTES)
-        if answer is None:
-            return False
+        answer = plain_start(t.response_body, t.response_headers, ANSWER_START_BYTES)
         first = first_index(answer)
         return first is not None and first != (request.items[0][0] or route.single)
 
@@ -154,26 +159,26 @@ class BulkFootprints:
         return Footprint(writes_indices=tuple(sorted(names)))
 
     def _learn(self, route: Route, request: BulkRequest, answered: list[tuple[bytes, bytes]]) -> None:
-        seen: set[tuple[bytes, bytes]] = set()
-        for (index, _), (concrete, _) in zip(request.items, answered, strict=True):
-            pair = (index, concrete)
-            if pair in seen or not concrete:
+        last_index, last_concrete = b"", b""
+        for at, (concrete, _) in enumerate(answered):
+            index = request.items[at][0]
+            if (index == last_index and concrete == last_concrete) or not concrete:
                 continue
-            seen.add(pair)
+            last_index, last_concrete = index, concrete
             asked = index or route.single
             if asked != concrete:
                 self._indices.forget(asked)
-            if is_plain(concrete):
+            if concrete not in self._indices:
                 self._indices.learn(concrete)
 
 
 def _parts(t: Transaction) -> Iterator[bytes]:
     """The request's body, decoded, in slices."""
     if t.request_long is not None:
-        chunks = plain_chunks(t.request_long, t.request_headers)
+        chunks = t.request_long.chunks()
     else:
-        body = plain(t.request_body, t.request_headers, MOST_BULK_BYTES) if t.request_whole else None
-        chunks = iter(() if body is None else (body,))
+        chunks = iter((t.request_body,) if t.request_whole else ())
+    chunks = plain_chunks(chunks, t.request_headers, MOST_BULK_BYTES)
     for chunk in chunks:
         yield from _slices(chunk)
 
@@ -186,7 +191,7 @@ def _answer_parts(t: Transaction) -> Iterator[bytes]:
             yield body
         return
     size = 0
-    for chunk in plain_chunks(t.response_long, t.response_headers):
+    for chunk in plain_chunks(t.response_long.chunks(), t.response_headers, 2 * MOST_ANSWER_BYTES):
         size += len(chunk)
         if size > MOST_ANSWER_BYTES:
             return

@@ -9,12 +9,11 @@ from agent.footprints.request_bodies import text_of
 _START: Final = re.compile(
     rb'\s*\{\s*(?:"(?:took|ingest_took)"\s*:\s*\d+\s*,\s*){0,2}"errors"\s*:\s*\w+\s*,\s*(?:"ingest_took"\s*:\s*\d+\s*,\s*)?"items"\s*:\s*\['
 )
-# An item of a write that succeeded: it ends before anything of a client's could come.
+# An item of a write that succeeded: it ends before anything of a client's could come. Where the answer is indented, json reads it.
 _ITEM: Final = re.compile(
-    rb'\s*\{\s*"(?:index|create|delete|update)"\s*:\s*\{\s*"_index"\s*:\s*"([^"\\]{1,255})"\s*,\s*(?:"_type"\s*:\s*"[^"\\]*"\s*,\s*)?'
-    rb'"_id"\s*:\s*"([^"\\]{1,4096})"\s*,\s*"_version"\s*:\s*\d+\s*,\s*"result"\s*:\s*"\w+"\s*,\s*(?:"forced_refresh"\s*:\s*\w+\s*,\s*)?'
-    rb'"_shards"\s*:\s*\{[^{}"]*(?:"\w+"[^{}"]*){0,3}\}\s*,\s*"_seq_no"\s*:\s*\d+\s*,\s*"_primary_term"\s*:\s*\d+\s*,\s*"status"\s*:\s*\d+\s*'
-    rb"\}\s*\}\s*([,\]])"
+    rb'\s*\{"(?:index|create|delete|update)":\{"_index":"([^"\\]{1,255})",(?:"_type":"[^"\\]*",)?"_id":"([^"\\]{1,4096})",'
+    rb'"_version":\d+,"result":"\w+",(?:"forced_refresh":\w+,)?"_shards":\{[^{}]*\},"_seq_no":\d+,"_primary_term":\d+,"status":\d+'
+    rb"\}\}([,\]])"
 )
 # What the cluster writes instead of an identifier for a document that its pipeline dropped.
 _DROPPED: Final = b"auto-generated"
@@ -62,7 +61,7 @@ class BulkAnswer:
     def _whole(self) -> None:
         self.is_done = True
         self.items = None
-        answer = parsed(self._answer) if len(self._answer) <= _MOST_WITH_ERRORS else None
+        answer = parsed(self._answer, _MOST_WITH_ERRORS)
         listed = answer.get("items") if isinstance(answer, dict) else None
         if not isinstance(listed, list):
             return

@@ -14,11 +14,17 @@ _MOST_INDICES: Final = 1_000
 # An action line that is longer counts as broken.
 _LONGEST_ACTION: Final = 64 * 1024
 
+# About a millisecond's: what is read before others have their turn.
+_LINES_AT_ONCE: Final = 1_000
+_UNUSUAL_AT_ONCE: Final = 200
+
+# Empty lines mean nothing where an action may be; they are left out together, or a body of nothing else would take long.
+_BLANK: Final = re.compile(rb"[ \t\r\n]+")
 # As clients write them; json reads what is written otherwise.
 _USUAL: Final = re.compile(
-    rb'\{ ?"(index|create|delete|update)": ?\{ ?'
-    rb'(?:"_index": ?"([^"\\]+)")?,? ?(?:"_type": ?"[^"\\]*")?,? ?(?:"_id": ?"([^"\\]+)")?'
-    rb'(?:, ?"(?:routing|_routing|pipeline)": ?"[^"\\]*"|, ?"(?:retry_on_conflict|version|require_alias)": ?\w+)? ?\} ?\}\r?\n'
+    rb'\{ ?"(index|create|delete|update)": ?\{'
+    rb'(?:,? ?"(?:_index": ?"([^"\\]+)|_id": ?"([^"\\]+)|(?:_type|_?routing|pipeline)": ?"[^"\\]*)"|, ?"retry_on_conflict": ?\d+){0,6}'
+    rb" ?\} ?\}\r?\n"
 )
 _ACTIONS: Final = frozenset(("index", "create", "delete", "update"))
 
@@ -45,33 +51,43 @@ class BulkRequest:
         """Whether there are more documents than are kept."""
         return self.count > MOST_DOCUMENTS
 
-    def feed(self, data: bytes) -> None:
-        """The next bytes of the body."""
+    def feed(self, data: bytes) -> bool:
+        """Read the next bytes of the body, but only so many lines at once; True: some are left, go on with ``feed(b"")``."""
         if self._rest:
             data = self._rest + data
             self._rest = b""
-        at, size = 0, len(data)
+        at, size, most = 0, len(data), self.count + _LINES_AT_ONCE
+        unusual = 0
         while at < size and not self.broken:
             if self._in_source:
                 end = data.find(b"\n", at)
                 if end < 0:
-                    return
+                    return False
                 self._in_source = False
                 at = end + 1
                 continue
+            if self.count >= most or unusual >= _UNUSUAL_AT_ONCE:
+                self._rest = data[at:]
+                return True
             usual = _USUAL.match(data, at)
             if usual is not None:
                 at = usual.end()
                 action, index, document_id = usual.group(1, 2, 3)
                 self._add(action != b"delete", action == b"update", index or b"", document_id or b"")
                 continue
+            blank = _BLANK.match(data, at)
+            if blank is not None:
+                at = blank.end()
+                continue
             end = data.find(b"\n", at)
             if end < 0:
                 self._rest = data[at:]
                 self.broken = len(self._rest) > _LONGEST_ACTION
-                return
+                return False
             self._unusual(data[at:end])
+            unusual += 1
             at = end + 1
+        return False
 
     def end(self) -> None:
         """The body has ended."""
@@ -80,9 +96,6 @@ class BulkRequest:
             self.broken = True
 
     def _unusual(self, line: bytes) -> None:
-        line = line.strip()
-        if not line:
-            return
         action = parsed(line) if len(line) <= _LONGEST_ACTION else None
         if not isinstance(action, dict) or len(action) != 1:
             self.broken = True

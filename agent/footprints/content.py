@@ -10,10 +10,14 @@ from record.long_body import LongBody
 
 MOST_BULK_BYTES: Final = 128 * 1024 * 1024
 """Of a bulk, decoded, that is read. One that is longer counts as its whole indices."""
+MOST_AT_ONCE_BYTES: Final = 4 * 1024 * 1024
+"""Of a bulk, decoded, that is read in one step: about 10 ms."""
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Of any other request. A search that is longer counts as reading everything."""
 MOST_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Of a bulk's answer: 10,000 items have about 2.5 MB."""
+MOST_JSON_BYTES: Final = 256 * 1024
+"""Of a body that is read as a whole, which takes up to 5 ms. Larger ones can't be read."""
 ANSWER_START_BYTES: Final = 32 * 1024
 """Of any other answer: what is learnt from it is at its start."""
 SLICE_BYTES: Final = 256 * 1024
@@ -49,19 +53,19 @@ def plain_start(body: bytes, headers: bytes, most: int) -> bytes:
     return _start(decode(iter((body[: 4 * most],)), coding, 4 * most), most)
 
 
-def plain_chunks(body: LongBody, headers: bytes) -> Iterator[bytes]:
-    """A long body's chunks, decoded, without a bound.
+def plain_chunks(chunks: Iterator[bytes], headers: bytes, most: int) -> Iterator[bytes]:
+    """A body's chunks, decoded.
 
     Raises:
-        CodingError: they can't be decoded.
+        CodingError: they can't be decoded, or there is more than ``most`` in them.
         OSError: they can't be read.
     """
     coding = coding_of(headers)
     if coding in {"", "identity"}:
-        return body.chunks()
+        return chunks
     if coding not in CODINGS:
         raise CodingError(coding)
-    return decode(body.chunks(), coding, MOST_BULK_BYTES)
+    return decode(chunks, coding, most)
 
 
 def long_start(body: LongBody, headers: bytes) -> bytes:
@@ -87,8 +91,10 @@ def _start(parts: Iterator[bytes], most: int) -> bytes:
     return start
 
 
-def parsed(text: bytes) -> Any:
-    """JSON, or None for what is none, or too deep."""
+def parsed(text: bytes, most: int = MOST_JSON_BYTES) -> Any:
+    """JSON, or None for what is none, too long or too deep."""
+    if len(text) > most:
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

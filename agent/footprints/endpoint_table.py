@@ -79,7 +79,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (SEARCH, "GET POST", "/_validate/query /{index}/_validate/query /{index}/{type}/_validate/query"),
     (SEARCH, "GET POST", "/_rank_eval /{index}/_rank_eval"),
     (SEARCH, "GET POST", "/{index}/_graph/explore /{index}/{type}/_graph/explore /{index}/_knn_search"),
-    (SEARCH, "GET POST", "/{index}/_rollup_search /{index}/{type}/_rollup_search /{index}/_eql/search"),
+    (SEARCH, "GET POST", "/{index}/_rollup_search /{index}/{type}/_rollup_search"),
     (SEARCH, "GET POST", "/_terms_enum /{index}/_terms_enum /{index}/_mvt/{name}/{name}/{name}/{name}"),
     (TEMPLATE, "GET POST", "/_search/template /{index}/_search/template /{index}/{type}/_search/template"),
     (MSEARCH, "GET POST", "/_msearch /{index}/_msearch /{index}/{type}/_msearch"),
@@ -106,6 +106,8 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (PIT_END, "DELETE", "/_pit /_search/point_in_time /_search/point_in_time/_all"),
     (ALL, "GET", "/_search/point_in_time/_all /_cat/pit_segments /_cat/pit_segments/_all"),
     (SUBMIT, "POST", "/_async_search /{index}/_async_search /_plugins/_asynchronous_search /_query/async"),
+    # Its answer names a cursor only where it is not the whole result.
+    (SUBMIT, "GET POST", "/{index}/_eql/search"),
     (FETCH, "GET", "/_async_search/{id} /_async_search/status/{id} /_plugins/_asynchronous_search/{id}"),
     (FETCH, "GET", "/_eql/search/{id} /_eql/search/status/{id} /_sql/async/{id} /_sql/async/status/{id}"),
     (FETCH, "GET", "/_query/async/{id} /_tasks/{id}"),

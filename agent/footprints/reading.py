@@ -66,6 +66,9 @@ _BODY_MATTERS: Final = frozenset(
 )
 _ANSWER_MATTERS: Final = frozenset((kinds.ADD, kinds.SCROLL, kinds.PIT, kinds.SUBMIT, kinds.SQL))
 
+# Of a bulk that is read at once: decoded, it may have a hundred times as much.
+_CODED_AT_ONCE: Final = 64 * 1024
+
 _Reader = Callable[[Route, bytes, Transaction, Bodies], Footprint]
 
 
@@ -121,9 +124,13 @@ class Footprints:
         return self._readers[route.kind](route, document_id, t, UNREAD)
 
     def needs_long_bodies(self, t: Transaction) -> bool:
-        """Whether a body that matters is not in memory, so that `reading` says more than `of`."""
+        """Whether a body that matters is not in memory, or a bulk is large, so that `reading` says more than `of` or takes less at once."""
         if t.request_long is None and t.response_long is None:
-            return False
+            # What would take long at once.
+            return (
+                len(t.request_body) > _CODED_AT_ONCE
+                and self._routes.find(t.method, t.url)[0].kind == kinds.BULK
+            )
         kind = self._routes.find(t.method, t.url)[0].kind
         if kind == kinds.BULK:
             return True

@@ -9,6 +9,8 @@ _SCROLL_ID: Final = re.compile(rb'\s*\{\s*"scroll_id"\s*:\s*"([^"\\]+)"')
 
 # More documents of one _mget count as whole indices.
 MOST_DOCUMENTS: Final = 10_000
+# More searches of one _msearch read everything.
+MOST_SEARCHES: Final = 1_000
 
 
 class Item(NamedTuple):
@@ -67,6 +69,8 @@ def mget_items(body: bytes) -> list[Item] | None:
 
 def msearch_expressions(body: bytes) -> list[bytes] | None:
     """The index expressions of the headers; an empty one is the path's. None: they can't be read, or a search names further indices."""
+    if body.count(b"\n") > 2 * MOST_SEARCHES:
+        return None
     lines = body.split(b"\n")
     if lines[-1].strip() == b"":
         lines.pop()
