@@ -15,6 +15,7 @@ class TimedNode:
     """A node that answers on the loopback."""
 
     port: int
+    pid: int
     records: Records
 
     @property
@@ -31,5 +32,5 @@ def timed_node(folder: Path, port: int, role: str, factor: float) -> Iterator[Ti
     command = [
         sys.executable, "-m", "benchmarks.order.node_server", str(port), role, str(factor), str(records)
     ]  # fmt: skip
-    with running(command, folder / f"{role}.log", port):
-        yield TimedNode(port, Records(records))
+    with running(command, folder / f"{role}.log", port) as pid:
+        yield TimedNode(port, pid, Records(records))

@@ -53,6 +53,8 @@ class Measured:
     """The highest that the primary's ``capture-status`` said during the load about what waits for the shadow, those that it has."""
     late_s: float = 0.0
     """By how much the latest request of the open loop was late."""
+    cores: float = 0.0
+    """That its proxies and nodes used during the load."""
 
     @property
     def lost_or_failed(self) -> int:

@@ -15,6 +15,7 @@ from benchmarks.order.playing import HUNG, Played, play
 from benchmarks.order.recording import Spans
 from benchmarks.order.results import Condition, Measured
 from benchmarks.ours import Deployment, Images, capture_and_mirror
+from benchmarks.processes import Accounting, session_processes
 from benchmarks.subject import Subject
 from capture.engine import Engine
 
@@ -50,16 +51,22 @@ class System:
         self._before = [proxy.counters() for proxy in subject.proxies]
         self._waits: dict[str, int] = {}
         self._played = Played()
+        self._cores = 0.0
         self._waited_until_ns = 0
 
     async def load(self, seconds: float, seed: int) -> None:
         """Play the load to its last answer."""
         watch = asyncio.create_task(self._watch(), name="what waits")
+        nodes = frozenset().union(*(session_processes(node.pid) for node in self._nodes))
+        accounting = Accounting({**self._subject.processes(), "nodes": nodes})
+        begun = time.monotonic()
         try:
             mix = MIXES[self.condition.mix]
             self._played = await play(mix, self.condition.rate, seconds, self._subject.port, seed)
         finally:
             watch.cancel()
+        used_s = sum(usage.cpu_s for usage in accounting.usage().values())
+        self._cores = used_s / (time.monotonic() - begun)
 
     async def drain(self, most_s: float) -> None:
         """Wait until the shadow is done with all requests but the one that hangs, ``most_s`` after the load at most."""
@@ -97,6 +104,7 @@ class System:
             losses=lost,
             waits=dict(self._waits),
             late_s=played.late_s,
+            cores=self._cores,
         )
 
     def _left(self) -> list[int]:

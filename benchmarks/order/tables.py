@@ -73,7 +73,7 @@ def short(row: Row) -> str:
     measured = row.measured
     return (
         f"{_title(row):34} largest lag {measured.lags.largest} s, backlog {measured.backlog:,}, at once {measured.primary.mean:.1f} and "
-        f"{measured.shadow.mean:.1f} (wanted {row.goals.at_once:.1f})"
+        f"{measured.shadow.mean:.1f} (wanted {row.goals.at_once:.1f}), {measured.cores:.2f} cores"
     )
 
 
