@@ -26,7 +26,7 @@ def container(
     """Run a container for the time of a ``with`` block; yielded once it listens on ``port``.
 
     Raises:
-        UserError: it does not within 10 s.
+        UserError: it does not within a minute.
     """
     started = engine.run(
         ContainerSettings(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from capture.errors import UserError
 
-_START_S = 10
+# Several may be starting at the same time.
+_START_S = 60
 _STOP_S = 5
 
 
@@ -29,7 +30,7 @@ def running(command: Sequence[str], log: Path, port: int) -> Iterator[int]:
     """Run ``command`` in a session of its own, and yield its process id once it listens on ``port``.
 
     Raises:
-        UserError: it ended, or does not listen within 10 s.
+        UserError: it ended, or does not listen within a minute.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -63,7 +64,7 @@ def wait_listening(port: int, alive: Callable[[], bool], name: str, log: Path | 
     """Wait until something accepts connections on ``port``.
 
     Raises:
-        UserError: it does not within 10 s, or is not ``alive`` any more.
+        UserError: it does not within a minute, or is not ``alive`` any more.
     """
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and alive():

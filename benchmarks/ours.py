@@ -91,13 +91,18 @@ class CapturingProxy:
 
     def lines(self) -> int:
         """`Captured.lines`, from the agent itself where we may ask it."""
+        counters = self.counters_now()
+        return self.captured().lines if counters is None else counters["captured"]
+
+    def counters_now(self) -> dict[str, int] | None:
+        """`counters` from the agent itself, in no time; None where we may not look into its container."""
         if self._status_socket is None:
-            return self.captured().lines
+            return None
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(5)
             connection.connect(os.fspath(self._status_socket))
             with connection.makefile() as answer:
-                return int(json.load(answer)["captured"])
+                return flatten(json.load(answer))
 
     def captured(self) -> Captured:
         """What ``capture-status`` says."""

@@ -1,5 +1,6 @@
 """Whether the machine has nothing else to do: what others compute in the meantime makes every figure worse."""
 
+import os
 import time
 from pathlib import Path
 
@@ -26,6 +27,19 @@ def parse_stolen_ms(stat: str) -> int:
 def stolen_ms() -> int:
     """The same, since the machine started. A tenth of a second at once is a p99 of its own."""
     return parse_stolen_ms(_STAT.read_text())
+
+
+class IdleShare:
+    """How much of all cores nobody has used since this was made."""
+
+    def __init__(self) -> None:
+        self._ticks, self._begun = parse_busy_ticks(_STAT.read_text()), time.monotonic()
+
+    def __call__(self) -> float:
+        """From 0 to 1; what the hypervisor kept counts as used."""
+        busy = (parse_busy_ticks(_STAT.read_text()) - self._ticks) / _TICKS_PER_S
+        all_cores = (os.cpu_count() or 1) * (time.monotonic() - self._begun)
+        return max(0.0, 1 - busy / all_cores)
 
 
 class QuietMachine:

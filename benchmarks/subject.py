@@ -39,6 +39,9 @@ class Proxy(Protocol):
     def counters(self) -> dict[str, int]:
         """Every counter of its ``capture-status``; one within another is called ``OUTER.INNER``."""
 
+    def counters_now(self) -> dict[str, int] | None:
+        """`counters`, for who asks again and again; None where we may not look into its container."""
+
     def count_lines(self) -> int:
         """The lines that are in its log's files."""
 

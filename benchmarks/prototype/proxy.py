@@ -98,6 +98,10 @@ class PrototypeProxy:
         """It has none."""
         return {}
 
+    def counters_now(self) -> dict[str, int] | None:
+        """It has none."""
+        return None
+
     def count_lines(self) -> int:
         """The lines that are in its log."""
         return int(self._container.exec("wc", "-l", _LOG).output.split()[0])

@@ -34,6 +34,9 @@ class FakeProxy:
     def counters(self) -> dict[str, int]:
         return {}
 
+    def counters_now(self) -> None:
+        return None
+
     def count_lines(self) -> int:
         return self.written if self.in_files is None else self.in_files
 
