@@ -80,6 +80,20 @@ def test_hits_are_read_too() -> None:
     assert judge([Exchange(0, step, totals[0], totals[1])], [History()]).reads == {"differing": 1}
 
 
+@pytest.mark.parametrize(
+    ("total", "kind"), [(3, "same"), (2, "overtaken"), (1, "overtaken"), (0, "differing"), (4, "differing")]
+)
+def test_a_search_may_find_some_of_what_a_later_bulk_deletes(total: int, kind: str) -> None:
+    marker = Key("*", "mark")
+    history = History()
+    history.put(marker, 1, hits(3))
+    history.put(marker, 3, hits(1))
+    search = Step(2, "search", "POST", "/a/_search", reads=(Read(marker, hits(3)),))
+    found = [answer({"hits": {"total": {"value": each}}}) for each in (3, total)]
+    deletion = Exchange(0, Step(3, "bulk", "POST", "/_bulk"), answer({"items": []}), answer({"items": []}))
+    assert judge([Exchange(0, search, *found), deletion], [history]).reads == {kind: 1}
+
+
 def test_an_answer_that_is_no_document_differs() -> None:
     step = Step(1, "get", "GET", "/a/_doc/shared:1", reads=(Read(KEY, FIRST),))
     failed = answer({"error": {"type": "no_shard_available"}}, status=503)

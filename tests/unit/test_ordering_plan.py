@@ -12,7 +12,7 @@ from tests.e2e.ordering.steps import Step
 
 NAMES = Names("order")
 CLIENTS = 16
-STEPS = 300
+STEPS = 120
 OLD = {"n": 3, "text": "old"}
 
 

@@ -26,9 +26,16 @@ class State:
 ABSENT = State(None, None)
 
 
-def hits(total: int) -> State:
+@dataclass(frozen=True)
+class Hits(State):
+    """What is read of a marker."""
+
+    total: int
+
+
+def hits(total: int) -> Hits:
     """A marker's state."""
-    return State(None, {"hits": total})
+    return Hits(None, None, total)
 
 
 class History:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.e2e.ordering.history import History, State
+from tests.e2e.ordering.history import History, Hits, State
 from tests.e2e.ordering.steps import Read, Step, outcomes, seen
 
 
@@ -94,10 +94,17 @@ def _kind(
     if primary == shadow:
         return "same"
     for number, state in history.after(read.key, exchange.step.number):
-        # A read waits for nothing that was sent after it, and nothing waits for a read.
-        if state == shadow and began[exchange.client, number] <= exchange.shadow.ended:
+        # Nothing waits for a read.
+        if began[exchange.client, number] <= exchange.shadow.ended and _on_the_way(primary, state, shadow):
             return "overtaken"
     return "differing"
+
+
+def _on_the_way(before: State, after: State, shadow: State) -> bool:
+    """Whether a write that made ``after`` of ``before`` may have been seen as ``shadow``: of a bulk's documents a search may find some."""
+    if isinstance(before, Hits) and isinstance(after, Hits) and isinstance(shadow, Hits):
+        return min(before.total, after.total) <= shadow.total <= max(before.total, after.total)
+    return shadow == after
 
 
 def _differs(verdict: Verdict, exchange: Exchange, primary: object, shadow: object) -> None:
