@@ -68,7 +68,7 @@ def options(request: pytest.FixtureRequest) -> Options:
 @pytest.mark.timeout(1200)
 def test_a_shadow_that_is_as_fast(setting: Setting, pair: Pair, options: Options) -> None:
     with proxies(setting, pair, pair.shadow_cluster.settings.network_nodes, options) as own:
-        check_order(own, Load(options.seconds, think_s=0.1))
+        check_order(own, Load(options.seconds, think_s=0.2))
 
 
 @pytest.mark.timeout(1200)
@@ -78,13 +78,13 @@ def test_a_shadow_that_is_slow_by_another_time_for_each_request(
     """What the shadow has at the same time comes to its cluster in any order."""
     cluster = pair.shadow_cluster
     nodes = [cluster.nodes[0].published(port) for port in cluster.settings.http_ports]
-    delays = Delays(reads_s=0.1, writes_s=0.3, factor=1.5)
+    delays = Delays(reads_s=0.4, writes_s=1.2, factor=1.5)
     with (
         LoopThread() as thread,
         DelayedNode(thread, nodes, delays) as slow,
         proxies(setting, pair, [slow.node], options) as own,
     ):
-        check_order(own, Load(options.seconds, think_s=0.4))
+        check_order(own, Load(options.seconds, think_s=0.8))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ class Load:
 
     seconds: float
     think_s: float
-    """A client waits for up to so long before each request; drawn anew each time."""
+    """A client waits for up to so long before each request, mostly much shorter: a quarter of it on average."""
 
 
 def run_clients(address: tuple[str, int], case: str, plans: Sequence[Plan], load: Load) -> list[list[Step]]:
@@ -45,7 +45,7 @@ def run_clients(address: tuple[str, int], case: str, plans: Sequence[Plan], load
         done: list[Step] = []
         try:
             for connection in itertools.cycle(connections):
-                if broken.wait(pauses.random() * load.think_s) or time.monotonic() >= end:
+                if broken.wait(pauses.random() ** 3 * load.think_s) or time.monotonic() >= end:
                     break
                 step = next(steps)
                 plan.answered(

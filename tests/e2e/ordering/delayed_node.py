@@ -90,7 +90,8 @@ class DelayedNode:
         delays, check = self._delays, request.startswith(_CHECK)
         if not check:
             most_s = delays.reads_s if _READS.match(request) else delays.writes_s
-            await asyncio.sleep(self._random.random() * most_s)
+            # Mostly short, and now and then long: that shuffles more than as long a wait for everything.
+            await asyncio.sleep(self._random.random() ** 3 * most_s)
         loop = asyncio.get_running_loop()
         began = loop.time()
         writer.write(request)

@@ -75,7 +75,7 @@ class Plan:
         """One after the other, without end. `answered` has to be told of each before the next one is asked for."""
         episodes = (self._one_document, self._batch, self._contested, self._load)
         while True:
-            [episode] = self._random.choices(episodes, weights=(55, 20, 15, 10))
+            [episode] = self._random.choices(episodes, weights=(55, 15, 20, 10))
             yield from episode()
 
     def routing(self, key: Key) -> str:
@@ -111,12 +111,14 @@ class Plan:
         return status == expected
 
     def _one_document(self) -> Iterator[Step]:
-        """A write of a shared document, and what it wrote is read."""
+        """Some writes of a shared document, one after the other, and what they came to is read."""
         key = self._random.choice(self._own)
-        operation = self._operation(key, 0)
-        refresh = "true" if self._random.random() < 0.05 else ""
-        method, path, body = operation.request(self._name(key.index), refresh)
-        yield self._step("write", method, path, body, operations=(operation,))
+        [writes] = self._random.choices((1, 2, 3, 5), weights=(5, 3, 2, 1))
+        for _ in range(writes):
+            operation = self._operation(key, 0)
+            refresh = "true" if self._random.random() < 0.05 else ""
+            method, path, body = operation.request(self._name(key.index), refresh)
+            yield self._step("write", method, path, body, operations=(operation,))
         chance = self._random.random()
         if chance < 0.6:
             yield self._get(key)
