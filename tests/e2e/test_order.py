@@ -122,22 +122,21 @@ def check_order(pair: Pair, load: Load) -> None:
 
     verdict = judge(exchanges, [plan.history for plan in plans])
     unlike = differences(*dumps)
-    problems = [problem for plan in plans for problem in plan.problems]
     kinds = Counter(exchange.step.kind for exchange in exchanges)
     named, unnamed = len(dumps[0].named), dumps[0].unnamed.total()
     print(
         f"{len(exchanges)} requests in {load.seconds:g} s by {CLIENTS} clients: {dict(kinds)}",
-        f"shadow: {waiting} behind at the end of the load, done {drained_s:.1f} s later, "
+        f"shadow: {waiting} behind at the end of the load, done {drained_s:.1f} s later; "
         f"{passed_by(exchanges)} requests begun before one that the primary had got earlier",
         f"operations compared: {verdict.writes}, and {verdict.contested} contested; reads: {dict(verdict.reads)}",
         f"answers that differ: {len(verdict.differing)}",
         f"documents compared: {named} with ids of the clients, {unnamed} by content; that differ: {len(unlike)}",
         sep="\n",
     )
-    none(problems)
-    none(verdict.differing)
-    none(unlike)
-    none(differences(expected(plans), own_documents(dumps[0])))
+    assert_none([problem for plan in plans for problem in plan.problems])
+    assert_none(verdict.differing)
+    assert_none(unlike)
+    assert_none(differences(expected(plans), own_documents(dumps[0])))
     status = status_of(pair.primary_proxy)
     nothing = dict.fromkeys((*LOSSES, "order_given_up", "copies_missing"), 0)
     assert {name: status[name] for name in nothing} == nothing
@@ -213,9 +212,9 @@ def passed_by(exchanges: Sequence[Exchange]) -> int:
     return passed
 
 
-def none(faults: Sequence[str]) -> None:
+def assert_none(faults: Sequence[str]) -> None:
     """The first ones are enough to read."""
-    assert (len(faults), faults[:5]) == (0, [])
+    assert not faults, "\n".join((f"{len(faults)}:", *faults[:5]))
 
 
 def expected(plans: Sequence[Plan]) -> Dump:

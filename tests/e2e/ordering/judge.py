@@ -70,7 +70,7 @@ def judge(exchanges: Sequence[Exchange], histories: Sequence[History]) -> Verdic
             kind = _kind(exchange, read, primary, shadow, history, began)
             verdict.reads[kind] += 1
             if kind == "differing":
-                _differs(verdict, exchange, primary, shadow)
+                _differs(verdict, exchange, f"{read.key} {primary}", shadow)
     return verdict
 
 

@@ -18,6 +18,7 @@ from tests.e2e.ordering.steps import Read, Step, outcomes, seen
 SHARED_DOCUMENTS = 100
 CONTESTED_DOCUMENTS = 20
 _ACTIONS = ("index", "create", "update", "count", "upsert", "delete")
+_PROBLEM_CHARS = 2000
 _WORDS = ("king", "maker", "haven", "silmaril", "swan", "ship", "son", "star")
 
 
@@ -98,7 +99,10 @@ class Plan:
             right = right and len(found) == len(step.reads)
             right = right and all(map(Read.accepts, step.reads, found))
         if not right:
-            self.problems.append(f"client {self._client}, {step}: {status} {answer}")
+            wanted = [(read.key, read.state) for read in step.reads]
+            self.problems.append(
+                f"client {self._client}, {step}: wanted {wanted}, got {status} {answer}"[:_PROBLEM_CHARS]
+            )
 
     def _apply(self, step: Step, operation: Operation, status: int, version: int | None) -> bool:
         if operation.id is None:

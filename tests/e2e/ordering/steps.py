@@ -35,7 +35,7 @@ class Step:
     operations: tuple[Operation, ...] = field(default=(), repr=False)
     contested: bool = False
     """Others write the same documents at the same time: what is answered depends on who was first."""
-    reads: tuple[Read, ...] = ()
+    reads: tuple[Read, ...] = field(default=(), repr=False)
     totals: tuple[tuple[Key, int], ...] = field(default=(), repr=False)
     """Hits of markers as they are once this step is answered."""
 
