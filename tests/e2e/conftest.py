@@ -14,6 +14,17 @@ from tests.integration.proxies import Images
 from tests.integration.rig import Setting
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the tests here add to the command line."""
+    parser.addoption(
+        "--order-seconds",
+        type=float,
+        default=12,
+        help="how long each load of test_order.py is sent; default: 12",
+    )
+    parser.addoption("--order", help="CAPTURE_ORDER of test_order.py's proxies; default: theirs")
+
+
 @pytest.fixture(scope="session")
 def elasticsearch_image(docker_engine: Engine) -> str:
     """The image that the clusters are made of."""
@@ -21,11 +32,15 @@ def elasticsearch_image(docker_engine: Engine) -> str:
 
 
 @pytest.fixture(scope="session")
-def pair(
-    docker_engine: Engine, images: Images, network: str, session_id: str, elasticsearch_image: str
-) -> Iterator[Pair]:
+def setting(docker_engine: Engine, images: Images, network: str, session_id: str) -> Setting:
+    """What proxies are started with."""
+    return Setting(docker_engine, images, network, session_id)
+
+
+@pytest.fixture(scope="session")
+def pair(setting: Setting, elasticsearch_image: str) -> Iterator[Pair]:
     """Two clusters of two nodes, and both proxies, all of them ready."""
-    with open_pair(Setting(docker_engine, images, network, session_id), elasticsearch_image) as pair:
+    with open_pair(setting, elasticsearch_image) as pair:
         yield pair
 
 

@@ -29,12 +29,12 @@ class Pair:
     primary_proxy: Proxy
     shadow_proxy: Proxy
 
-    def drain(self) -> None:
+    def drain(self, timeout_s: float = _DRAINED_S) -> None:
         """Wait until the shadow has done all that the primary has."""
         poll(
             "the shadow to catch up",
             lambda: status_of(self.primary_proxy)["waiting_for_shadow"] == 0,
-            _DRAINED_S,
+            timeout_s,
             every_s=0.1,
         )
 
