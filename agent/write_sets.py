@@ -77,11 +77,6 @@ class WriteSets(Generic[J]):
             return
         self._go_on(Waiter(job, earlier_completions, self._obstacles(footprint, earlier_completions)))
 
-    def held(self) -> list[J]:
-        """The requests that wait, in any order."""
-        tables = [self._everything, self._written, self._whole, self._added, *self._documents.values()]
-        return [cast(J, waiter.job) for writes in tables for waiter in writes.waiters()]
-
     def _go_on(self, waiter: Waiter) -> None:
         """Wait at the next name, or no longer."""
         obstacle = next(waiter.obstacles, None)
