@@ -19,6 +19,7 @@ from agent.footprints.footprint import (
     must_wait,
 )
 from tests.unit.footprint_words import KNOWN, footprints, transaction, words
+from tests.unit.regenerate_footprints_page import PAGE, page
 
 
 class Row(NamedTuple):
@@ -731,3 +732,8 @@ def test_every_endpoint_is_reached(row: tuple[str, str, str]) -> None:
 
             assert found is not None
             assert (found.kind, found.pattern) == (kind, path), f"{method!r} {path}"
+
+
+def test_the_page_of_endpoints_says_what_the_table_says() -> None:
+    # Else: python -m tests.unit.regenerate_footprints_page
+    assert PAGE.read_text() == page()
