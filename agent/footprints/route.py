@@ -43,6 +43,7 @@ class Route:
         endpoint = find(method, segments)
         self.is_known: bool = endpoint is not None
         self.kind: str = _kind(method, endpoint)
+        # The query's parameters are the path's as well; where both name one, the path's counts (RestRequest, PathTrie).
         index = _segment(segments, -1 if endpoint is None else endpoint.index_at) or parameters.get(
             b"index", b""
         )

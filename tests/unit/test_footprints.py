@@ -154,6 +154,9 @@ TARGETS = (
 
 EXPRESSIONS = (
     Row("GET", "/logs,users/_search", "reads logs, users"),
+    Row("GET", "/_search?index=logs", "reads logs"),
+    Row("GET", "/logs/_search?index=users", "reads logs"),
+    Row("POST", "/_bulk?index=logs", "writes logs/1", body='{"delete":{"_id":"1"}}\n'),
     Row("GET", "/logs,logs/_search", "reads logs"),
     Row("GET", "/logs%2Cusers/_search", "reads logs, users"),
     Row("GET", "/logs,alias/_search", "reads everything"),
