@@ -1,7 +1,7 @@
 """Every endpoint of the REST APIs of Elasticsearch 7.10 and OpenSearch 2.x, and what it reads and writes.
 
 Sources: ``rest-api-spec`` of both, the opensearch-api-specification, their reference manuals; some of Elasticsearch 8's are here too.
-``{index}`` is an index expression, ``{type}`` a type of Elasticsearch 7, ``{id}`` a document's or a cursor's identifier, ``{target}`` a new
+``{index}`` is an index expression, ``{type}`` a type of Elasticsearch 7 (``_doc``, too), ``{id}`` a document's or a cursor's identifier, ``{target}`` a new
 index; ``{name}`` is anything, and ``**`` all that follows, if anything does. ``/_opendistro`` is looked up as ``/_plugins``, HEAD as
 GET where it has no row. What is not here: GET and HEAD read everything, other methods write everything.
 """
@@ -79,6 +79,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (SEARCH, "GET POST", "/_validate/query /{index}/_validate/query /{index}/{type}/_validate/query"),
     (SEARCH, "GET POST", "/_rank_eval /{index}/_rank_eval"),
     (SEARCH, "GET POST", "/{index}/_graph/explore /{index}/{type}/_graph/explore /{index}/_knn_search"),
+    (SEARCH, "GET POST", "/{index}/_xpack/graph/_explore /{index}/{type}/_xpack/graph/_explore"),
     (SEARCH, "GET POST", "/{index}/_rollup_search /{index}/{type}/_rollup_search"),
     (SEARCH, "GET POST", "/_terms_enum /{index}/_terms_enum /{index}/_mvt/{name}/{name}/{name}/{name}"),
     (TEMPLATE, "GET POST", "/_search/template /{index}/_search/template /{index}/{type}/_search/template"),
@@ -326,6 +327,8 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (ALL, "GET POST", "/_ml/data_frame/analytics/_explain /_ml/data_frame/analytics/{name}/_explain"),
     (ALL, "GET POST", "/_ml/data_frame/analytics/_preview /_ml/data_frame/analytics/{name}/_preview"),
     (ALL, "GET POST", "/_ml/anomaly_detectors/{name}/results/**"),
+    (ALL, "GET POST", "/_ml/anomaly_detectors/{name}/model_snapshots /_ml/calendars /_ml/calendars/{name}"),
+    (ALL, "GET POST", "/_ml/anomaly_detectors/{name}/model_snapshots/{name}"),
     (ALL, "POST", "/_ml/anomaly_detectors/_estimate_model_memory /_ml/anomaly_detectors/_validate"),
     (ALL, "POST", "/_ml/anomaly_detectors/_validate/detector"),
     (NOTHING, "POST", "/_ml/find_file_structure /_text_structure/find_structure"),
@@ -339,6 +342,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (EVERYTHING, "PUT DELETE", "/_inference/**"),
     (ALL, "GET POST", "/_plugins/_ml/{name}/_search /_plugins/_ml/memory/{name}/_search"),
     (ALL, "GET POST", "/_plugins/_ml/memory/{name}/{name}/_search /_plugins/_ml/_predict/{name}/{name}"),
+    (ALL, "GET POST", "/_plugins/_ml/memory_containers/{name}/memories/_search"),
     (CLUSTER, "POST", "/_plugins/_ml/models/{name}/_predict /_plugins/_ml/_predict/text_embedding/{name}"),
     (ALL, "GET", "/_plugins/_ml/**"),
     (EVERYTHING, "PUT POST DELETE", "/_plugins/_ml/**"),
@@ -401,6 +405,8 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
         "GET POST",
         "/_plugins/_flow_framework/workflow/_search /_plugins/_flow_framework/workflow/state/_search",
     ),
+    (ALL, "GET POST", "/_plugins/_security_analytics/correlation/rules/_search"),
+    (ALL, "GET POST", "/_plugins/_search_relevance/{name}/_search"),
     (ALL, "GET", "/_plugins/_security_analytics/** /_plugins/_flow_framework/** /_plugins/_notifications/**"),
     (
         ALL,

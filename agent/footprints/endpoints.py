@@ -59,6 +59,11 @@ class _Node:
         segment = segments[at]
         following = self.literals.get(segment)
         found = None if following is None else following.find(segments, at + 1, method)
+        if segment == b"_doc" and self.type_follows is not None:
+            # It is a type, too. An endpoint's own name at the end counts more than a document's identifier (PathTrie.TrieMatchingMode).
+            typed = self.type_follows.find(segments, at + 1, method)
+            if typed is not None and (found is None or typed.pattern.encode().endswith(b"/" + segments[-1])):
+                return typed
         if found is None and not segment.startswith(b"_"):
             if self.index_follows is not None:
                 found = self.index_follows.find(segments, at + 1, method)

@@ -11,8 +11,8 @@ from agent.footprints.kinds import ALL, EVERYTHING, NOTHING
 from agent.footprints.target import parse_target, unescaped
 from record.remembered import Remembered
 
-# Targets of single documents differ in the identifier alone.
-_DOCUMENT: Final = re.compile(rb"(/[^/?]+/_(?:doc|create|update|source)/)([^/?%]+)(\?.*)?", re.DOTALL)
+# Targets of single documents differ in the identifier alone. One that begins with "_" may be an endpoint.
+_DOCUMENT: Final = re.compile(rb"(/[^/?]+/_(?:doc|create|update|source)/)([^/?%_][^/?%]*)(\?.*)?", re.DOTALL)
 # Longer targets are worked out again each time, so the memory is bounded: at most about 4 MiB.
 _REMEMBERED_BYTES: Final = 512
 _REMEMBERED: Final = 4096
@@ -43,6 +43,7 @@ class Route:
         endpoint = find(method, segments)
         self.is_known: bool = endpoint is not None
         self.kind: str = _kind(method, endpoint)
+        # The query's parameters are the path's as well; where both name one, the path's counts (RestRequest, PathTrie).
         index = _segment(segments, -1 if endpoint is None else endpoint.index_at) or parameters.get(
             b"index", b""
         )

@@ -339,6 +339,14 @@ class TestLearning:
                 b"{" + SHARDS + b'"hits":{"total":1,"max_score":null,"hits":[{"_index":"remote:logs-1"}]}}',
                 200,
             ),
+            (
+                "GET",
+                "/alias/_search",
+                b'{"took":1,"hits":{"hits":[{"_source":{'
+                + SHARDS
+                + b'"hits":{"total":1,"max_score":null,"hits":[{"_index":"logs-1"}]}}}]}}',
+                200,
+            ),
             # Names that are in errors.
             ("GET", "/logs-1/_doc/1", b'{"_index":"logs-1","_id":"1","found":false}', 404),
             ("PUT", "/logs-1", b'{"acknowledged":true,"shards_acknowledged":true,"index":"logs-1"}', 500),
