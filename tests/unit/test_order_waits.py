@@ -164,14 +164,15 @@ def test_who_waits_only_for_what_a_body_turns_out_not_to_write_goes_on(
     assert entries(rig.order) == 0
 
 
-def test_a_request_still_waits_when_a_body_turns_out_to_write_just_its_document() -> None:
+@pytest.mark.parametrize("wide", [Footprint(adds_to=(NO_INDEX,)), update(GENERATED, index=NO_INDEX)])
+def test_a_request_still_waits_when_a_body_turns_out_to_write_just_its_document(wide: Footprint) -> None:
     rig = Rig()
-    addition = rig.put(Footprint(adds_to=(NO_INDEX,)))
+    writer = rig.put(wide)
     rig.started()
     reader = rig.put(get(GENERATED))
-    rig.order.narrow(addition.completion, update(GENERATED))
+    rig.order.narrow(writer.completion, update(GENERATED))
     assert rig.started() == []
-    assert rig.done(addition) == [reader]
+    assert rig.done(writer) == [reader]
 
 
 def test_nobody_waits_for_answers_that_were_never_given() -> None:
