@@ -16,7 +16,7 @@ from agent.footprints.footprint import (
 )
 from agent.order import Order
 from agent.order_mode import ORDER_MODES
-from tests.unit.footprint_universe import READS, WRITES
+from tests.unit.footprint_universe import GENERATED, READS, WRITES
 from tests.unit.test_order_histories import Job, entries
 
 SECOND = 10**9
@@ -162,6 +162,24 @@ def test_who_waits_only_for_what_a_body_turns_out_not_to_write_goes_on(
     assert rig.started() == [reader]
     rig.done(writer)
     assert entries(rig.order) == 0
+
+
+@pytest.mark.parametrize("wide", [Footprint(adds_to=(NO_INDEX,)), update(GENERATED, index=NO_INDEX)])
+def test_a_request_still_waits_when_a_body_turns_out_to_write_just_its_document(wide: Footprint) -> None:
+    rig = Rig()
+    writer = rig.put(wide)
+    rig.started()
+    reader = rig.put(get(GENERATED))
+    rig.order.narrow(writer.completion, update(GENERATED))
+    assert rig.started() == []
+    assert rig.done(writer) == [reader]
+
+
+def test_nobody_waits_for_answers_that_were_never_given() -> None:
+    rig = Rig()
+    job = Job(50, 0, get(b"1"))
+    rig.order.wait(job)
+    assert rig.started() == [job]
 
 
 def test_a_body_that_turns_out_to_write_more_is_waited_for_from_then_on() -> None:
