@@ -34,9 +34,8 @@ _QUICK_S = 10.0
 @click.option("--quick", is_flag=True, help="The first rate alone, for 10 s, for a first look.")
 @click.option(
     "--at-once",
-    default=2,
     type=click.IntRange(1, 16),
-    help="Factors that are measured at the same time, each with proxies and nodes of its own.",
+    help="Factors that are measured at the same time, each with proxies and nodes of its own.  [default: by rate and cores]",
 )
 @click.option(
     "--drain",
@@ -65,7 +64,7 @@ def main(
     factors: tuple[float, ...],
     seconds: float,
     quick: bool,
-    at_once: int,
+    at_once: int | None,
     drain: float,
     deployment: Deployment,
     images: tuple[str, str] | None,
