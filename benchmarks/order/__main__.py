@@ -75,7 +75,7 @@ def main(
 ) -> int:
     """Measure whether the shadow gets the primary's load: how late, and how many requests at once.
 
-    Needs Linux and a Docker engine. Takes some half an hour. The results go to stdout. docs/benchmark.md says what is measured, and how.
+    Needs Linux and a Docker engine. Takes some 35 minutes. The results go to stdout. docs/benchmark.md says what is measured, and how.
 
     Example: python -m capture.local_engine run -- python -m benchmarks.order --quick --mixes reads
     """

@@ -358,7 +358,7 @@ def test_more_is_measured_at_the_same_time_where_there_is_room() -> None:
     assert sizes(reads, 16) == [4, 4]
     assert sizes(replace(reads, alone=True), 2) == [4, 2, 2]
     assert sizes(replace(reads, side_by_side=1), 16) == [1] * 8
-    assert sizes(RunSettings(mixes=("bulks",)), 2) == [2, 2]
+    assert sizes(RunSettings(mixes=("bulks",)), 2) == [4]
     assert sizes(RunSettings(mixes=("both",), rates=(300,)), 2) == [1, 1, 1, 1]
 
 
