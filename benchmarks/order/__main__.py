@@ -34,9 +34,8 @@ _QUICK_S = 10.0
 @click.option("--quick", is_flag=True, help="The first rate alone, for 10 s, for a first look.")
 @click.option(
     "--at-once",
-    default=2,
     type=click.IntRange(1, 16),
-    help="Factors that are measured at the same time, each with proxies and nodes of its own.",
+    help="Factors that are measured at the same time, each with proxies and nodes of its own.  [default: by rate and cores]",
 )
 @click.option(
     "--drain",
@@ -65,7 +64,7 @@ def main(
     factors: tuple[float, ...],
     seconds: float,
     quick: bool,
-    at_once: int,
+    at_once: int | None,
     drain: float,
     deployment: Deployment,
     images: tuple[str, str] | None,
@@ -76,7 +75,7 @@ def main(
 ) -> int:
     """Measure whether the shadow gets the primary's load: how late, and how many requests at once.
 
-    Needs Linux and a Docker engine. Takes some half an hour. The results go to stdout. docs/benchmark.md says what is measured, and how.
+    Needs Linux and a Docker engine. Takes some 35 minutes. The results go to stdout. docs/benchmark.md says what is measured, and how.
 
     Example: python -m capture.local_engine run -- python -m benchmarks.order --quick --mixes reads
     """

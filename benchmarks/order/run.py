@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import math
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import uvloop
-
 from benchmarks.environment import environment
 from benchmarks.host_process import free_ports
 from benchmarks.images import built_images
+from benchmarks.order import interruptible
 from benchmarks.order.mixes import MIXES
 from benchmarks.order.results import Condition, Row
 from benchmarks.order.system import PORTS, System, Variant, running_system
@@ -29,6 +30,11 @@ RIVAL = "rival"
 STRICT: Mapping[str, str] = {"CAPTURE_ORDER": "strict"}
 """What makes the rival of our own images: the order from before."""
 
+# A pair of proxies takes 0.36 of a core for 300 reads a second, all mirrored (docs/benchmark.md), and the client and its nodes take some too.
+_READS_PER_CORE = 300
+# With the writers beside reads a pair took 0.06 of a core more.
+_WRITERS_AS_READS = 50
+
 _PATIENCE_S = 60.0
 _SEED = 17
 
@@ -41,8 +47,8 @@ class RunSettings:
     rates: tuple[float, ...] = (100, 300)
     factors: tuple[float, ...] = (0.5, 1, 1.5, 2)
     seconds: float = 60
-    side_by_side: int = 2
-    """Conditions that are measured at the same time."""
+    side_by_side: int | None = None
+    """Conditions that are measured at the same time; None: as many as leave half of the machine idle."""
     drain_s: float = 20
     """How long after a load the shadow is waited for."""
     images: Images | None = None
@@ -72,12 +78,21 @@ def conditions(settings: RunSettings) -> list[Condition]:
     ]
 
 
-def batches(settings: RunSettings) -> Iterator[list[Condition]]:
+def batches(settings: RunSettings, cores: int) -> Iterator[list[Condition]]:
     """What is measured at the same time: conditions of one mix and rate, which take equally long."""
     for _, same in itertools.groupby(conditions(settings), lambda one: (one.mix, one.rate)):
-        one_by_one = list(same)
-        for first in range(0, len(one_by_one), settings.side_by_side):
-            yield one_by_one[first : first + settings.side_by_side]
+        all_same = list(same)
+        most = settings.side_by_side or fitting(all_same[0], 1 if settings.alone else 2, cores)
+        # As many in each as can be: 2 and 2, not 3 and 1.
+        size = math.ceil(len(all_same) / math.ceil(len(all_same) / most))
+        for first in range(0, len(all_same), size):
+            yield all_same[first : first + size]
+
+
+def fitting(condition: Condition, systems: int, cores: int) -> int:
+    """How many of such conditions a machine takes at the same time, each measured with so many systems; 1 at least."""
+    reads = condition.rate + (_WRITERS_AS_READS if MIXES[condition.mix].writers else 0)
+    return max(1, int(_READS_PER_CORE * cores / (reads * systems)))
 
 
 def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
@@ -95,7 +110,7 @@ def run(settings: RunSettings, console: Console = SILENT) -> RunResult:
         variants = _variants(settings, images)
         quiet = QuietMachine(_PATIENCE_S)
         rows: list[Row] = []
-        for batch in batches(settings):
+        for batch in batches(settings, os.cpu_count() or 1):
             with ExitStack() as running:
                 systems = _start(running, variants, batch)
                 quiet.wait()
@@ -146,8 +161,7 @@ def _end(stacks: Sequence[ExitStack]) -> None:
 
 def _load(systems: Sequence[System], settings: RunSettings) -> list[Row]:
     """Load all systems at the same time, and wait for their shadows."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        idle_share = runner.run(_play(systems, settings))
+    idle_share = interruptible.run(lambda: _play(systems, settings))
     return [Row(system.condition, system.variant.title, system.measured(), idle_share) for system in systems]
 
 

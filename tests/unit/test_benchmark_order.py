@@ -342,9 +342,24 @@ def test_every_condition_is_measured_once_and_bulks_at_no_rate() -> None:
     assert {one.rate for one in every if one.mix == "bulks"} == {0}
     assert str(every[0]) == "reads 100/s, shadow 0.5 x"
     assert str(Condition("bulks", 0, 1.5)) == "bulks, shadow 1.5 x"
-    run = list(batches(settings))
+    run = list(batches(settings, cores=2))
     assert [one for batch in run for one in batch] == every
     assert all(len(batch) <= 3 and len({(one.mix, one.rate) for one in batch}) == 1 for batch in run)
+
+
+def test_more_is_measured_at_the_same_time_where_there_is_room() -> None:
+    def sizes(settings: RunSettings, cores: int) -> list[int]:
+        return [len(batch) for batch in batches(settings, cores)]
+
+    reads = RunSettings(mixes=("reads",), rates=(100, 300))
+    assert sizes(reads, 1) == [1, 1, 1, 1] * 2
+    # As many in one batch as in the other.
+    assert sizes(reads, 2) == [2, 2, 1, 1, 1, 1]
+    assert sizes(reads, 16) == [4, 4]
+    assert sizes(replace(reads, alone=True), 2) == [4, 2, 2]
+    assert sizes(replace(reads, side_by_side=1), 16) == [1] * 8
+    assert sizes(RunSettings(mixes=("bulks",)), 2) == [4]
+    assert sizes(RunSettings(mixes=("both",), rates=(300,)), 2) == [1, 1, 1, 1]
 
 
 def test_rows_come_back_in_the_order_of_their_conditions() -> None:

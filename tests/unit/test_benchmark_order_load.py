@@ -2,19 +2,25 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.host_process import free_ports
-from benchmarks.order import figures
+from benchmarks.order import figures, interruptible, mixes, playing
 from benchmarks.order.client import Client, NoAnswerError
 from benchmarks.order.mixes import MIXES, search
 from benchmarks.order.node import TimedNode, timed_node
 from benchmarks.order.playing import HUNG, play
 from benchmarks.order.recording import HEADER, tag
+from benchmarks.order.results import Condition
+from benchmarks.order.system import System, Variant
+from benchmarks.ours import Deployment, Images
 from benchmarks.raw_client import request
+from benchmarks.subject import Captured, Subject
 
 FACTOR = 2.0
 
@@ -196,3 +202,137 @@ def test_an_idle_connection_is_used_again() -> None:
 
     asyncio.run(_with(count, use))
     assert opened == 1
+
+
+class FakeProxy:
+    """Says that it lost three requests after it was asked first."""
+
+    name = "primary"
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def captured(self) -> Captured:
+        return Captured(0, 0)
+
+    def lines(self) -> int:
+        return 0
+
+    def counters(self) -> dict[str, int]:
+        self._asked += 1
+        return {"mirror_dropped": 3 * min(self._asked - 1, 1), "mirrored": self._asked}
+
+    def counters_now(self) -> dict[str, int] | None:
+        return {"waiting_for_order": 4, "mirrored": 5}
+
+    def count_lines(self) -> int:
+        return 0
+
+
+def _system(mix: str, primary: TimedNode, shadow: TimedNode) -> System:
+    """The client goes straight to the primary's node, and nothing gets to the shadow's but what a test sends."""
+    variant = Variant("ours", Images("a", "b"), Deployment())
+    subject = Subject(primary.port, dict, proxies=(FakeProxy(),))
+    return System(variant, Condition(mix, 40, FACTOR), subject, (primary, shadow))
+
+
+@pytest.fixture
+def shadow(tmp_path: Path) -> Iterator[TimedNode]:
+    (port,) = free_ports(1)
+    (tmp_path / "second").mkdir()
+    with timed_node(tmp_path / "second", port, "shadow", FACTOR) as running:
+        yield running
+
+
+def test_a_shadow_that_gets_nothing_is_behind_without_end(node: TimedNode, shadow: TimedNode) -> None:
+    system = _system("reads", node, shadow)
+
+    async def scenario() -> None:
+        await system.load(0.5, 17)
+        await system.drain(0.1)
+
+    asyncio.run(scenario())
+    measured = system.measured()
+    assert measured.sent == measured.backlog == measured.left == 20
+    assert measured.given == 0
+    assert measured.lags.largest.at_least
+    assert measured.done_after.at_least
+    assert measured.shadow == figures.AtOnce(0, 0)
+    assert measured.primary.most > 1
+    assert measured.losses == {"primary mirror_dropped": 3}
+    assert measured.waits == {"waiting_for_order": 4}
+
+
+def test_waiting_ends_when_the_shadow_is_done(node: TimedNode, shadow: TimedNode) -> None:
+    system = _system("reads", node, shadow)
+
+    async def scenario() -> None:
+        await system.load(0.1, 17)
+        client = Client(shadow.port)
+        await asyncio.gather(*(client.exchange(_search(number, 5)) for number in (1, 2, 3, 4)))
+        client.close()
+        await asyncio.wait_for(system.drain(600), 60)
+
+    asyncio.run(scenario())
+    measured = system.measured()
+    assert (measured.sent, measured.left) == (4, 0)
+    assert not measured.lags.largest.at_least
+    assert measured.lags.largest.value > 0
+    assert not measured.done_after.at_least
+
+
+def test_the_request_that_hangs_is_sent_and_in_no_figure(
+    node: TimedNode, shadow: TimedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (mixes, playing):
+        monkeypatch.setattr(module, "HUNG_AT_S", 0.1)
+    system = _system("one-hung", node, shadow)
+
+    async def scenario() -> None:
+        await system.load(0.4, 17)
+        await system.drain(0)
+
+    asyncio.run(scenario())
+    assert HUNG in node.records.read()
+    measured = system.measured()
+    # 40 a second for 0.1 + 0.4 + 0.2 s.
+    assert measured.sent == measured.backlog == 28 == len(node.records.read()) - 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_load_whoever_is_running_then(node: TimedNode, number: signal.Signals) -> None:
+    cancelled = []
+
+    class Kills(asyncio.Protocol):
+        """The signal comes while a connection's callback runs."""
+
+        def data_received(self, data: bytes) -> None:
+            os.kill(os.getpid(), number)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(Kills, "127.0.0.1", node.port)
+        transport.write(request("GET", "/"))
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+        finally:
+            transport.abort()
+            # It is closed by the next turn of the loop.
+            await asyncio.sleep(0)
+
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended:
+        interruptible.run(scenario)
+    assert ended.value.code == 128 + number
+    assert cancelled == [True]
+    assert signal.getsignal(number) == before
+
+
+def test_what_is_run_to_its_end_gives_its_result() -> None:
+    async def scenario() -> int:
+        return 7
+
+    assert interruptible.run(scenario) == 7
