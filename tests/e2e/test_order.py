@@ -20,7 +20,7 @@ from tests.e2e.ordering.clients import STEP_HEADER, Load, run_clients
 from tests.e2e.ordering.delayed_node import DelayedNode, Delays
 from tests.e2e.ordering.dump import Document, Dump, differences, read_dump
 from tests.e2e.ordering.judge import Answer, Exchange, judge
-from tests.e2e.ordering.plan import Names, Plan
+from tests.e2e.ordering.plan import CLIENTS, LEAST_REQUESTS, Names, Plan
 from tests.e2e.ordering.steps import Step
 from tests.e2e.pair import Pair
 from tests.e2e.traffic import LOSSES, request_of
@@ -29,7 +29,6 @@ from tests.integration.proxies import Proxy
 from tests.integration.recording_server import LoopThread
 from tests.integration.rig import PATIENT, Entry, Setting, entries_by_case, poll, status_of
 
-CLIENTS = 16
 SETTINGS = {
     "number_of_shards": 1,
     "number_of_replicas": 1,
@@ -68,7 +67,7 @@ def options(request: pytest.FixtureRequest) -> Options:
 @pytest.mark.timeout(1200)
 def test_a_shadow_that_is_as_fast(setting: Setting, pair: Pair, options: Options) -> None:
     with proxies(setting, pair, pair.shadow_cluster.settings.network_nodes, options) as own:
-        check_order(own, Load(options.seconds, think_s=0.2))
+        check_order(own, Load(options.seconds, LEAST_REQUESTS, think_s=0.2))
 
 
 @pytest.mark.timeout(1200)
@@ -84,7 +83,7 @@ def test_a_shadow_that_is_slow_by_another_time_for_each_request(
         DelayedNode(thread, nodes, delays) as slow,
         proxies(setting, pair, [slow.node], options) as own,
     ):
-        check_order(own, Load(options.seconds, think_s=0.8))
+        check_order(own, Load(options.seconds, LEAST_REQUESTS, think_s=0.8))
 
 
 @contextmanager
@@ -110,7 +109,9 @@ def check_order(pair: Pair, load: Load) -> None:
     plans = [Plan(names, client, CLIENTS, lambda: next(versions)) for client in range(CLIENTS)]
     try:
         created = create_indices(pair, names)
+        began = time.monotonic()
         steps = run_clients(pair.primary_proxy.address, names.prefix, plans, load)
+        loaded_s = time.monotonic() - began
         waiting, began = status_of(pair.primary_proxy)["waiting_for_shadow"], time.monotonic()
         pair.drain(60 + 10 * load.seconds)
         drained_s = time.monotonic() - began
@@ -125,7 +126,7 @@ def check_order(pair: Pair, load: Load) -> None:
     kinds = Counter(exchange.step.kind for exchange in exchanges)
     named, unnamed = len(dumps[0].named), dumps[0].unnamed.total()
     print(
-        f"{len(exchanges)} requests in {load.seconds:g} s by {CLIENTS} clients: {dict(kinds)}",
+        f"{len(exchanges)} requests in {loaded_s:.1f} s by {CLIENTS} clients: {dict(kinds)}",
         f"shadow: {waiting} behind at the end of the load, done {drained_s:.1f} s later; "
         f"{passed_by(exchanges)} requests begun before one that the primary had got earlier",
         f"operations compared: {verdict.writes}, and {verdict.contested} contested; reads: {dict(verdict.reads)}",

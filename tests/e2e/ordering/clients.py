@@ -22,9 +22,10 @@ _ANSWER_S = 120
 
 @dataclass(frozen=True)
 class Load:
-    """How much, and how fast."""
+    """How much, and how fast. A client goes on until both `requests` and `seconds` are reached."""
 
     seconds: float
+    requests: int
     think_s: float
     """A client waits for up to so long before each request, mostly much shorter: a quarter of it on average."""
 
@@ -45,7 +46,9 @@ def run_clients(address: tuple[str, int], case: str, plans: Sequence[Plan], load
         done: list[Step] = []
         try:
             for connection in itertools.cycle(connections):
-                if broken.wait(pauses.random() ** 3 * load.think_s) or time.monotonic() >= end:
+                if len(done) >= load.requests and time.monotonic() >= end:
+                    break
+                if broken.wait(pauses.random() ** 3 * load.think_s):
                     break
                 step = next(steps)
                 plan.answered(

@@ -15,6 +15,9 @@ from tests.e2e.ordering.history import History, Json, Key, State, hits
 from tests.e2e.ordering.operations import Operation, bulk
 from tests.e2e.ordering.steps import Read, Step, outcomes, seen
 
+CLIENTS = 16
+LEAST_REQUESTS = 20
+"""Of each client. Clusters that were started just now do few in the seconds that a load is to last."""
 SHARED_DOCUMENTS = 100
 CONTESTED_DOCUMENTS = 20
 _ACTIONS = ("index", "create", "update", "count", "upsert", "delete")
