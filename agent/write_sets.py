@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar, cast
 
-from agent.footprints.footprint import NO_INDEX, Footprint, is_generated
+from agent.footprints.footprint import CURSOR, NO_INDEX, Footprint, is_generated
 from agent.pending_writes import PendingWrites, Waiter
 
-# In the place of an index: all of them, those that are not known too. No index has this name.
+# In the place of an index: all of them, those that are not known too, but not the cursors. No index has this name.
 _ANY: Final = b"*"
 
 J = TypeVar("J")
@@ -72,7 +72,8 @@ class WriteSets(Generic[J]):
 
     def wait(self, job: J, footprint: Footprint, earlier_completions: int) -> None:
         """Make a request ready when the writes up to ``earlier_completions`` that it depends on are done. All of these are registered."""
-        if not self._written.blocks(_ANY, earlier_completions):
+        written = self._written
+        if not written.blocks(_ANY, earlier_completions) and not written.blocks(CURSOR, earlier_completions):
             self._ready.append(job)
             return
         self._go_on(Waiter(job, earlier_completions, self._obstacles(footprint, earlier_completions)))
@@ -109,23 +110,21 @@ class WriteSets(Generic[J]):
         """All names under which it writes."""
         if footprint.writes_everything:
             return [(self._everything, (_ANY,)), (self._written, (_ANY,))]
-        written = [_ANY]
-        places = []
+        written: list[bytes] = []
+        places: list[tuple[PendingWrites, tuple[bytes, ...]]] = []
         if footprint.writes_indices:
             written.extend(footprint.writes_indices)
-            places.append((self._whole, (_ANY, *footprint.writes_indices)))
+            places.append((self._whole, _with_any(footprint.writes_indices)))
         if footprint.adds_to:
             written.extend(footprint.adds_to)
-            places.append((self._added, (_ANY, *footprint.adds_to)))
+            places.append((self._added, _with_any(footprint.adds_to)))
         for documents in footprint.writes_documents:
-            written.append(documents.index_name)
-            places.extend(
-                (
-                    (self._documents_of(documents.index_name), documents.ids),
-                    (self._documents_of(_ANY), documents.ids),
-                )
-            )
-        places.append((self._written, tuple(written)))
+            index = documents.index_name
+            written.append(index)
+            places.append((self._documents_of(index), documents.ids))
+            if index != CURSOR:
+                places.append((self._documents_of(_ANY), documents.ids))
+        places.append((self._written, _with_any(tuple(written))))
         return places
 
     def _obstacles(self, footprint: Footprint, earlier: int) -> Iterator[tuple[PendingWrites, bytes]]:
@@ -133,10 +132,9 @@ class WriteSets(Generic[J]):
 
         The wide ones come first: a write that is narrowed meanwhile is then under names that the request still comes to.
         """
-        if footprint.reads_everything or footprint.writes_everything:
-            if self._written.blocks(_ANY, earlier):
-                yield self._written, _ANY
-            return
+        everything = footprint.reads_everything or footprint.writes_everything
+        if everything and self._written.blocks(_ANY, earlier):
+            yield self._written, _ANY
         if self._everything.blocks(_ANY, earlier):
             yield self._everything, _ANY
         for index in (*footprint.reads_indices, *footprint.writes_indices):
@@ -178,6 +176,16 @@ class WriteSets(Generic[J]):
                 del self._documents[index]
 
 
+def _with_any(indices: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The names, and `_ANY` if any of them is one of an index."""
+    for index in indices:
+        if index != CURSOR:
+            return (_ANY, *indices)
+    return indices
+
+
 def _near(index: bytes) -> tuple[bytes, ...]:
     """Under which indices' names there may be a write to this one."""
-    return (_ANY,) if index == NO_INDEX else (NO_INDEX, index)
+    if index == NO_INDEX:
+        return (_ANY,)
+    return (index,) if index == CURSOR else (NO_INDEX, index)

@@ -47,6 +47,8 @@ def document_of(answer: bytes) -> tuple[bytes, bytes] | None:
 
 def first_hit_index(answer: bytes) -> bytes | None:
     """The index of a search's first hit."""
+    if answer.find(b'"_index"') < 0:
+        return None
     found = _FIRST_HIT.match(answer)
     return None if found is None else found.group(1)
 

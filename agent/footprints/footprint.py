@@ -33,7 +33,7 @@ class Footprint(NamedTuple):
     """What a request reads and writes. A tuple without entries: nothing of that kind."""
 
     reads_everything: bool = False
-    """All documents of all indices, and the cluster's own state."""
+    """All documents of all indices, and the cluster's own state; no cursors."""
     reads_indices: tuple[bytes, ...] = ()
     """Whole indices, as a search does."""
     reads_documents: tuple[Documents, ...] = ()
@@ -69,43 +69,35 @@ def must_wait(later: Footprint, earlier: Footprint) -> bool:
     """
     if later == NOTHING or not earlier.writes:
         return False
-    if earlier.writes_everything or later.reads_everything or later.writes_everything:
+    if earlier.writes_everything:
+        return True
+    written = {*earlier.writes_indices, *earlier.adds_to, *(d.index_name for d in earlier.writes_documents)}
+    if (later.reads_everything or later.writes_everything) and written != {CURSOR}:
         return True
     whole = {*later.reads_indices, *later.writes_indices}
-    if NO_INDEX in whole or NO_INDEX in earlier.writes_indices:
-        return True
-    single = (*later.reads_documents, *later.writes_documents)
-    if _touches_indices(earlier, whole):
-        return True
-    if any(documents.index_name in earlier.writes_indices for documents in single):
-        return True
-    if earlier.writes_indices and any(documents.index_name == NO_INDEX for documents in single):
-        return True
-    if any(_same_documents(one, other) for one in single for other in earlier.writes_documents):
-        return True
-    if any(_may_be_added(documents, earlier.adds_to) for documents in single):
+    if any(_may_be_the_same(one, other) for one in whole for other in written):
         return True
     # Additions clash with what is done to the whole index, and with each other never.
-    return bool(earlier.writes_indices) and any(
-        index == NO_INDEX or index in earlier.writes_indices for index in later.adds_to
+    single = (*later.reads_documents, *later.writes_documents)
+    inside = (*later.adds_to, *(documents.index_name for documents in single))
+    if any(_may_be_the_same(one, other) for one in inside for other in earlier.writes_indices):
+        return True
+    return any(
+        any(_share_documents(one, other) for other in earlier.writes_documents)
+        or any(_may_be_added(one, index) for index in earlier.adds_to)
+        for one in single
     )
 
 
-def _touches_indices(earlier: Footprint, indices: set[bytes]) -> bool:
-    """Whether ``earlier`` writes anything in one of these indices."""
-    if not indices:
-        return False
-    written = {*earlier.writes_indices, *earlier.adds_to, *(d.index_name for d in earlier.writes_documents)}
-    return NO_INDEX in written or not written.isdisjoint(indices)
+def _may_be_the_same(index: bytes, other: bytes) -> bool:
+    """Whether two names may mean the same index. One that is not known may be any, but never stands for the cursors."""
+    return index == other or (NO_INDEX in (index, other) and CURSOR not in (index, other))
 
 
-def _same_documents(one: Documents, other: Documents) -> bool:
-    if NO_INDEX not in (one.index_name, other.index_name) and one.index_name != other.index_name:
-        return False
-    return not set(one.ids).isdisjoint(other.ids)
+def _share_documents(one: Documents, other: Documents) -> bool:
+    return _may_be_the_same(one.index_name, other.index_name) and not set(one.ids).isdisjoint(other.ids)
 
 
-def _may_be_added(documents: Documents, adds_to: tuple[bytes, ...]) -> bool:
-    return any(
-        NO_INDEX in (documents.index_name, index) or documents.index_name == index for index in adds_to
-    ) and any(map(is_generated, documents.ids))
+def _may_be_added(documents: Documents, index: bytes) -> bool:
+    """Whether one of them may be among the documents that were added to ``index``."""
+    return _may_be_the_same(documents.index_name, index) and any(map(is_generated, documents.ids))

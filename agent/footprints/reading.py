@@ -69,6 +69,9 @@ _ANSWER_MATTERS: Final = frozenset((kinds.ADD, kinds.SCROLL, kinds.PIT, kinds.SU
 # Of a bulk that is read at once: decoded, it may have a hundred times as much.
 _CODED_AT_ONCE: Final = 64 * 1024
 
+_READS_ALL_AND_CURSORS: Final = Footprint(reads_everything=True, reads_indices=(CURSOR,))
+_ALL_AND_CURSORS: Final = Footprint(reads_everything=True, reads_indices=(CURSOR,), writes_everything=True)
+
 _Reader = Callable[[Route, bytes, Transaction, Bodies], Footprint]
 
 
@@ -324,9 +327,12 @@ class Footprints:
     def _search(self, route: Route, _id: bytes, t: Transaction, bodies: Bodies) -> Footprint:
         body = bodies.request(route.source, t)
         reads = self._reads(route)
-        if body is None or may_name_indices(body):
+        if body is None and not route.names:
+            # It may be one in a point in time.
+            reads = _READS_ALL_AND_CURSORS
+        elif body is None or may_name_indices(body):
             reads = READS_EVERYTHING
-        elif not route.names and b'"pit"' in body:
+        elif not route.names and body.find(b'"pit"') >= 0:
             point = searched_pit(body)
             if point:
                 return self._in_point(point, route, t, bodies)
@@ -387,8 +393,10 @@ class Footprints:
 
     def _sql(self, route: Route, _id: bytes, t: Transaction, bodies: Bodies) -> Footprint:
         body = bodies.request(route.source, t)
+        if body is None:
+            return _ALL_AND_CURSORS
         # OpenSearch's language can delete.
-        if body is None or b"delete" in body.lower() or b"sql" in route.parameters:
+        if b"delete" in body.lower() or b"sql" in route.parameters:
             return EVERYTHING
         answer = bodies.answer(t)
         following = sql_cursor_of(answer) or token_of(answer) or token(t.response_headers)

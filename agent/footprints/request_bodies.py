@@ -26,10 +26,12 @@ def may_name_indices(body: bytes) -> bool:
 
     All of them name the index in a field ``index`` or ``_index``, but for a shape, whose index has a default.
     """
+    if body.find(b"index") < 0:
+        return False
     if b'index"' in body or b"indexed_shape" in body:
         return True
     # CBOR, SMILE and YAML have no quotes around names.
-    return b"index" in body and body.lstrip()[:1] != b"{"
+    return body.lstrip()[:1] != b"{"
 
 
 def text_of(value: object) -> bytes:

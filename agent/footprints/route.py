@@ -87,6 +87,9 @@ class Routes:
         if len(url) > _REMEMBERED_BYTES:
             route = Route(method, url)
             return route, route.document_id
+        known = self._remembered.get((method, url))
+        if known is not None:
+            return known, known.document_id
         document = _DOCUMENT.fullmatch(url)
         if document is not None:
             before, document_id, query = document.group(1, 2, 3)

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from agent.footprints.footprint import (
+    CURSOR,
     EVERYTHING,
     NO_INDEX,
     NOTHING,
@@ -13,7 +14,7 @@ from agent.footprints.footprint import (
 )
 
 GENERATED = b"hZbXkZIBq0Xn4tmjJx3F"
-INDICES = (b"a", b"b", NO_INDEX)
+INDICES = (b"a", b"b", CURSOR, NO_INDEX)
 IDS = (b"1", b"2", GENERATED)
 
 _DOCUMENTS = [
