@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 
+from agent.at_once import SHORT_S, AtOnce
 from agent.backlog import Backlog, BacklogReport
-from agent.catching_up import CatchingUp
 from agent.footprints.footprint import Footprint
 from agent.mirror_connection import Job, MirrorConnection, key_field
-from agent.mirror_queue import MirrorQueue
 from agent.mirror_targets import Targets
 from agent.mirrored import mirrored_request
 from agent.order import Order
@@ -53,11 +53,12 @@ class Mirror:
         self._order = order
         self._status = status
         self._loop = asyncio.get_running_loop()
-        self._queue = MirrorQueue()
+        self._queue: deque[Job] = deque()
         self._jobs: dict[Job, None] = {}
         self._held_bytes = 0
         self._stops = 0
-        self._catching_up = CatchingUp(connections * len(targets))
+        self._at_once = AtOnce(connections * len(targets))
+        self._look_again: asyncio.TimerHandle | None = None
         self._report = BacklogReport()
         self._busy: set[MirrorConnection] = set()
         self._closing = False
@@ -114,6 +115,8 @@ class Mirror:
         self._order.resume([job.footprint for job in jobs if job.completion])
         for job in jobs:
             self._take(job)
+        if jobs:
+            self._at_once.fall_behind()
 
     def _take(self, job: Job) -> None:
         job.since = self._loop.time()
@@ -132,30 +135,44 @@ class Mirror:
             job = ready.popleft()
             job.ready_at = now
             job.stops = self._stops
-            queue.push(job)
+            queue.append(job)
         busy = self._busy
         while queue and not self._closing:
-            full = len(busy) >= self._catching_up.limit
-            connection = None if full else self._targets.idle_connection(now)
+            if len(busy) >= self._at_once.limit:
+                self._await_room()
+                return
+            connection = self._targets.idle_connection(now)
             if connection is None:
-                if full or self._targets.full:
+                if self._targets.full:
                     self._stops += 1
                 return
-            job = queue.pop()
+            job = queue.popleft()
             if job.stops != self._stops:
                 self._status.mirror_held_back += 1
             job.deadline = now + self._deadline_s
             job.attempts += 1
             busy.add(connection)
-            self._catching_up.started(len(busy))
+            self._at_once.started(len(busy))
             connection.send(job)
+
+    def _await_room(self) -> None:
+        """As many as may be are under way: if a request waits for long, that was not enough."""
+        if self._at_once.holds_back:
+            self._stops += 1
+        if self._look_again is None:
+            self._look_again = self._loop.call_later(SHORT_S, self._looked)
+
+    def _looked(self) -> None:
+        self._look_again = None
+        if self._queue and len(self._busy) >= self._at_once.limit:
+            self._at_once.full(self._loop.time() - self._queue[0].ready_at)
+        self.dispatch()
 
     def tick(self) -> None:
         """To be called about once a second: look after deadlines, and after a backlog."""
         now = self._loop.time()
         self._check_deadlines(now)
-        first = self._queue.first()
-        self._catching_up.tick(now, 0.0 if first is None else now - first.ready_at)
+        self._at_once.tick(now, now - self._queue[0].ready_at if self._queue else 0.0)
         self.dispatch()
         line = self._report.line(self.backlog, now)
         if line is not None:
@@ -184,6 +201,8 @@ class Mirror:
             connection.job = None
             connection.abort()
         self._targets.close()
+        if self._look_again is not None:
+            self._look_again.cancel()
         return sorted(self._jobs, key=lambda job: job.position)
 
     def key_refused(self) -> None:
@@ -210,7 +229,7 @@ class Mirror:
             # it may have worked on the request before, so only some may be repeated (RFC 9110 9.2.2).
             job.perhaps_repeated = True
             job.stops = self._stops
-            self._queue.push(job)
+            self._queue.appendleft(job)
             return
         self._status.mirror_failed += 1
         self._done(job)

@@ -22,7 +22,7 @@ from capture.engine import Engine
 PORTS = 4
 """How many a system needs."""
 
-_WAITS = ("waiting_for_shadow", "waiting_for_order", "waiting_for_connections", "shadow_lag_ms")
+_WAITS = ("waiting_for_shadow", "mirror_waits_for_order", "mirror_waits_for_connections", "mirror_lag_s")
 """Counters that say what the mirror waits for; older images lack some."""
 
 _SAMPLE_S = 1.0

@@ -39,7 +39,8 @@ def test_what_was_not_mirrored_is_mirrored_after_a_restart(
         )
         with RawClient(primary.address) as client:
             for case in cases:
-                assert client.exchange(Request("POST", b"/i/_doc", case=case, body=b"{}")).status == 200
+                # All write the same document, so each waits for the one before.
+                assert client.exchange(Request("PUT", b"/i/_doc/1", case=case, body=b"{}")).status == 200
         poll("all to wait", lambda: status_of(primary)["waiting_for_shadow"] == len(cases))
         assert primary.stop() == 0
         primary.container.start()

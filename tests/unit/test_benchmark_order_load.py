@@ -223,7 +223,7 @@ class FakeProxy:
         return {"mirror_dropped": 3 * min(self._asked - 1, 1), "mirrored": self._asked}
 
     def counters_now(self) -> dict[str, int] | None:
-        return {"waiting_for_order": 4, "mirrored": 5}
+        return {"mirror_waits_for_order": 4, "mirrored": 5}
 
     def count_lines(self) -> int:
         return 0
@@ -260,7 +260,7 @@ def test_a_shadow_that_gets_nothing_is_behind_without_end(node: TimedNode, shado
     assert measured.shadow == figures.AtOnce(0, 0)
     assert measured.primary.most > 1
     assert measured.losses == {"primary mirror_dropped": 3}
-    assert measured.waits == {"waiting_for_order": 4}
+    assert measured.waits == {"mirror_waits_for_order": 4}
 
 
 def test_waiting_ends_when_the_shadow_is_done(node: TimedNode, shadow: TimedNode) -> None:
