@@ -4,6 +4,7 @@ Usually whatever may start starts, so the shadow has as many at once as the prim
 the agent reads many of HAProxy's lines at a time, and after an outage thousands of requests may start. So the bound is low, and rises when requests really wait.
 """
 
+import math
 from typing import Final
 
 _LEAST: Final = 64
@@ -49,6 +50,7 @@ class AtOnce:
     def fall_behind(self) -> None:
         """Requests wait that should have started long ago."""
         self.behind = True
+        self._waited_s = math.inf
         self.limit = self._usual()
 
     def full(self, waited_s: float) -> bool:
