@@ -3,7 +3,8 @@
 Sources: ``rest-api-spec`` of both, the opensearch-api-specification, their reference manuals; some of Elasticsearch 8's are here too.
 ``{index}`` is an index expression, ``{type}`` a type of Elasticsearch 7 (``_doc``, too), ``{id}`` a document's or a cursor's identifier, ``{target}`` a new
 index; ``{name}`` is anything, and ``**`` all that follows, if anything does. ``/_opendistro`` is looked up as ``/_plugins``, HEAD as
-GET where it has no row. What is not here: GET and HEAD read everything, other methods write everything.
+GET where it has no row; `agent.footprints.endpoints` adds the older ``/_xpack/ml`` to ``/_ml``, and its like. What is not here: GET and
+HEAD read everything, other methods write everything. `tests/unit/rest_endpoints.txt` lists what is documented, and is checked.
 """
 
 from typing import Final
@@ -71,7 +72,8 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (BY_QUERY, "POST", "/{index}/_delete_by_query /{index}/{type}/_delete_by_query"),
     (REINDEX, "POST", "/_reindex"),
     # Its documents go to the monitoring's own indices, and the cluster names them.
-    (ADDITIONS, "POST PUT", "/_monitoring/bulk /_monitoring/{type}/bulk /_xpack/monitoring/_bulk"),
+    (ADDITIONS, "POST PUT", "/_monitoring/bulk /_monitoring/{type}/bulk"),
+    (ADDITIONS, "POST PUT", "/_xpack/monitoring/_bulk /_xpack/monitoring/{type}/_bulk"),
     #
     # Searches: they read, whatever their method.
     (SEARCH, "GET POST", "/_search /{index}/_search /{index}/{type}/_search"),
@@ -95,15 +97,16 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (CLUSTER, "GET POST", "/_analyze /_render/template /_render/template/{id}"),
     # It may run on an index that its body names.
     (ALL, "GET POST", "/_scripts/painless/_execute"),
-    (SQL, "GET POST", "/_sql /_xpack/sql /_plugins/_sql"),
-    (SQL_END, "POST", "/_sql/close /_xpack/sql/close /_plugins/_sql/close"),
-    (ALL, "GET POST", "/_sql/translate /_xpack/sql/translate /_plugins/_sql/_explain"),
+    (SQL, "GET POST", "/_sql /_plugins/_sql"),
+    (SQL_END, "POST", "/_sql/close /_plugins/_sql/close"),
+    (ALL, "GET POST", "/_sql/translate /_plugins/_sql/_explain"),
     (ALL, "GET POST", "/_plugins/_ppl /_plugins/_ppl/_explain /_query"),
+    (ALL, "GET POST", "/_plugins/_sql/stats /_plugins/_ppl/stats"),
     #
     # Cursors: what a search or a task left behind, and what asks for it.
     (SCROLL, "GET POST", "/_search/scroll /_search/scroll/{id}"),
     (SCROLL_END, "DELETE", "/_search/scroll /_search/scroll/{id}"),
-    (PIT, "POST", "/{index}/_pit /{index}/_search/point_in_time /{index}/{type}/_pit"),
+    (PIT, "POST", "/_pit /{index}/_pit /{index}/_search/point_in_time /{index}/{type}/_pit"),
     (PIT_END, "DELETE", "/_pit /_search/point_in_time /_search/point_in_time/_all"),
     (ALL, "GET", "/_search/point_in_time/_all /_cat/pit_segments /_cat/pit_segments/_all"),
     (SUBMIT, "POST", "/_async_search /{index}/_async_search /_plugins/_asynchronous_search /_query/async"),
@@ -135,7 +138,8 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     #
     # Indices.
     (CREATE, "PUT", "/{index}"),
-    (DELETE, "DELETE", "/{index}"),
+    # Without a name it deletes all indices.
+    (DELETE, "DELETE", "/ /{index}"),
     (DESCRIBE, "GET HEAD", "/{index}"),
     (COPY, "PUT POST", "/{index}/_shrink/{target} /{index}/_split/{target} /{index}/_clone/{target}"),
     (CHANGE, "POST", "/{index}/_open /{index}/_close /{index}/_freeze /{index}/_unfreeze"),
@@ -168,18 +172,22 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (EVERYTHING, "POST", "/_data_stream/_migrate/{name} /_data_stream/_promote/{name} /_data_stream/_modify"),
     (ALL, "GET", "/_data_stream /_data_stream/{name} /_data_stream/_stats /_data_stream/{name}/_stats"),
     (DESCRIBE, "GET HEAD", "/{index}/_settings /{index}/_settings/{name} /_settings /_settings/{name}"),
+    (DESCRIBE, "GET HEAD", "/{index}/_setting/{name}"),
     (DESCRIBE, "GET HEAD", "/{index}/_mapping /{index}/_mappings /_mapping /_mappings"),
     (
         INDICES,
         "GET HEAD",
         "/{index}/_mapping/{name} /{index}/_mappings/{name} /_mapping/{name} /_mappings/{name}",
     ),
+    # Without this row it were a document called "_mapping".
+    (INDICES, "GET HEAD", "/{index}/{type}/_mapping /{index}/{type}/_mapping/field/{name}"),
     (INDICES, "GET", "/{index}/_mapping/field/{name} /_mapping/field/{name}"),
     (INDICES, "GET", "/{index}/_mapping/{type}/field/{name} /_mapping/{type}/field/{name}"),
     (INDICES, "GET", "/_stats /_stats/{name} /{index}/_stats /{index}/_stats/{name}"),
     (INDICES, "GET", "/_segments /{index}/_segments /_recovery /{index}/_recovery /_shard_stores"),
     (INDICES, "GET", "/{index}/_shard_stores /_upgrade /{index}/_upgrade /{index}/_ilm/explain"),
     (INDICES, "GET", "/{index}/_searchable_snapshots/stats /{index}/_migration/deprecations"),
+    (INDICES, "GET", "/{index}/_xpack/migration/deprecations /{index}/_xpack/rollup/data"),
     (
         INDICES,
         "GET",
@@ -193,7 +201,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
         "GET",
         "/_remotestore/stats/{index}/{name} /_remotestore/metadata/{index} /{index}/ingestion/_state",
     ),
-    (ALL, "GET", "/_resolve/index/{name} /_resolve/cluster/{name} /_migration/deprecations"),
+    (ALL, "GET", "/_resolve/index/{name} /_resolve/cluster/{name} /_migration/**"),
     #
     # The cluster. What indices and their documents do shows in some of these.
     (INDICES, "GET", "/_cluster/health /_cluster/health/{index} /_list/indices /_list/indices/{index}"),
@@ -203,7 +211,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
         "/_cluster/state /_cluster/stats/** /_cluster/pending_tasks /_health_report /_health_report/{name}",
     ),
     (INDICES, "GET", "/_cluster/state/{name}/{index} /_list/shards /_list/shards/{index}"),
-    (ALL, "GET", "/_cluster/state/{name} /_nodes/stats/** /_nodes/{name}/stats/** /_all/**"),
+    (ALL, "GET", "/_cluster/state/{name} /_nodes/stats/** /_nodes/{name}/stats/**"),
     (ALL, "GET POST", "/_cluster/allocation/explain"),
     (CLUSTER, "GET", "/_cluster/settings /_cluster/nodes/** /_cluster/routing/** /_cluster/decommission/**"),
     (EVERYTHING, "PUT", "/_cluster/settings"),
@@ -266,7 +274,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
         "GET",
         "/_cat/thread_pool/{name} /_cat/circuit_breaker/** /_cat/transforms /_cat/transforms/{name}",
     ),
-    (CLUSTER, "GET", "/_cat/ml/**"),
+    (CLUSTER, "GET", "/_cat/ml/** /_list"),
     (INDICES, "GET", "/_cat/indices /_cat/indices/{index} /_cat/count /_cat/count/{index} /_cat/shards"),
     (INDICES, "GET", "/_cat/shards/{index} /_cat/segments /_cat/segments/{index} /_cat/recovery"),
     (INDICES, "GET", "/_cat/recovery/{index} /_cat/segment_replication /_cat/segment_replication/{index}"),
@@ -288,7 +296,9 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (EVERYTHING, "POST", "/{index}/_ilm/retry /_slm/start /_slm/stop /_slm/_execute_retention"),
     (CLUSTER, "GET", "/_plugins/_ism/policies /_plugins/_ism/policies/{name} /_plugins/_sm/**"),
-    (EVERYTHING, "PUT DELETE", "/_plugins/_ism/policies/{name}"),
+    (EVERYTHING, "PUT DELETE", "/_plugins/_ism/policies /_plugins/_ism/policies/{name}"),
+    (CLUSTER, "GET", "/_plugins/_im/** /_plugins/_job_scheduler/**"),
+    (EVERYTHING, "PUT POST DELETE", "/_plugins/_im/**"),
     (
         EVERYTHING,
         "POST",
@@ -343,6 +353,9 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (ALL, "GET POST", "/_plugins/_ml/{name}/_search /_plugins/_ml/memory/{name}/_search"),
     (ALL, "GET POST", "/_plugins/_ml/memory/{name}/{name}/_search /_plugins/_ml/_predict/{name}/{name}"),
     (ALL, "GET POST", "/_plugins/_ml/memory_containers/{name}/memories/_search"),
+    (ALL, "GET POST", "/_plugins/_ml/memory_containers/{name}/memories/{name}/_search"),
+    # What it trains is not kept.
+    (ALL, "POST", "/_plugins/_ml/_train_predict/{name}"),
     (CLUSTER, "POST", "/_plugins/_ml/models/{name}/_predict /_plugins/_ml/_predict/text_embedding/{name}"),
     (ALL, "GET", "/_plugins/_ml/**"),
     (EVERYTHING, "PUT POST DELETE", "/_plugins/_ml/**"),
@@ -365,11 +378,26 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
         "/_plugins/_anomaly_detection/detectors/_validate /_plugins/_anomaly_detection/detectors/_validate/{name}",
     ),
     (ALL, "POST", "/_plugins/_anomaly_detection/detectors/_suggest/{name}"),
+    (
+        ALL,
+        "GET POST",
+        "/_plugins/_forecast/forecasters/_search /_plugins/_forecast/forecasters/tasks/_search",
+    ),
+    (ALL, "GET POST", "/_plugins/_forecast/forecasters/results/_search"),
+    (ALL, "GET POST", "/_plugins/_forecast/forecasters/results/_search/{name}"),
+    (ALL, "GET POST", "/_plugins/_forecast/forecasters/{name}/results/_topForecasts"),
+    (
+        ALL,
+        "POST",
+        "/_plugins/_forecast/forecasters/_validate /_plugins/_forecast/forecasters/_validate/{name}",
+    ),
+    (ALL, "POST", "/_plugins/_forecast/forecasters/_suggest/{name}"),
     (ALL, "GET", "/_plugins/_anomaly_detection/** /_plugins/_forecast/**"),
     (EVERYTHING, "PUT POST DELETE", "/_plugins/_anomaly_detection/** /_plugins/_forecast/**"),
     #
     # Alerts: running one may write and call others.
     (ALL, "GET POST", "/_plugins/_alerting/monitors/_search /_plugins/_alerting/workflows/_search"),
+    (ALL, "GET POST", "/_plugins/_alerting/comments/_search"),
     (ALL, "GET POST", "/_plugins/_alerting/destinations/email_accounts/_search"),
     (ALL, "GET POST", "/_plugins/_alerting/destinations/email_groups/_search"),
     (ALL, "GET", "/_plugins/_alerting/**"),
@@ -387,6 +415,16 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (CLUSTER, "GET", "/_security/** /_license /_license/** /_xpack /_xpack/usage /_ssl/certificates"),
     (EVERYTHING, "PUT POST DELETE", "/_security/** /_license /_license/**"),
+    (CLUSTER, "GET", "/_idp/**"),
+    (EVERYTHING, "PUT POST DELETE", "/_idp/**"),
+    (CLUSTER, "GET POST", "/_plugins/_security/authinfo /_plugins/_security/dashboardsinfo"),
+    (
+        CLUSTER,
+        "GET POST",
+        "/_plugins/_security/health /_plugins/_security/tenantinfo /_plugins/_security/whoami",
+    ),
+    # The token is signed, not stored.
+    (CLUSTER, "POST", "/_plugins/_security/api/generateonbehalfoftoken"),
     (CLUSTER, "GET", "/_plugins/_security/**"),
     (EVERYTHING, "PUT POST DELETE PATCH", "/_plugins/_security/**"),
     (CLUSTER, "GET", "/_autoscaling/** /_features"),
@@ -406,7 +444,16 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
         "/_plugins/_flow_framework/workflow/_search /_plugins/_flow_framework/workflow/state/_search",
     ),
     (ALL, "GET POST", "/_plugins/_security_analytics/correlation/rules/_search"),
+    (
+        ALL,
+        "POST",
+        "/_plugins/_security_analytics/logtype/_search /_plugins/_security_analytics/rules/validate",
+    ),
+    (ALL, "POST", "/_plugins/_security_analytics/threat_intel/sources/_search"),
+    (ALL, "POST", "/_plugins/_security_analytics/threat_intel/monitors/_search"),
     (ALL, "GET POST", "/_plugins/_search_relevance/{name}/_search"),
+    # It takes the next report that is due, so the next such request gets another one.
+    (EVERYTHING, "GET", "/_plugins/_reports/poll_instance"),
     (ALL, "GET", "/_plugins/_security_analytics/** /_plugins/_flow_framework/** /_plugins/_notifications/**"),
     (
         ALL,
@@ -416,9 +463,10 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (
         ALL,
         "GET",
-        "/_plugins/_search_relevance/** /_plugins/_geospatial/** /_plugins/_performanceanalyzer/** /_plugins/_rca/**",
+        "/_plugins/_search_relevance/** /_plugins/geospatial/** /_plugins/_performanceanalyzer/** /_plugins/_rca/**",
     ),
     (ALL, "GET", "/_plugins/_sql/** /_plugins/_ppl/** /_insights/** /_wlm/** /_rules/** /_ltr /_ltr/**"),
+    (ALL, "GET", "/_plugins/_ltr/** /_plugins/ubi/** /_plugins/_directquery/**"),
     (EVERYTHING, "PUT POST DELETE", "/_plugins/_security_analytics/** /_plugins/_flow_framework/**"),
     (
         EVERYTHING,
@@ -433,7 +481,8 @@ ENDPOINTS: Final[tuple[tuple[str, str, str], ...]] = (
     (
         EVERYTHING,
         "PUT POST DELETE",
-        "/_plugins/_geospatial/** /_plugins/_performanceanalyzer/** /_plugins/_ubi/**",
+        "/_plugins/geospatial/** /_plugins/_performanceanalyzer/** /_plugins/ubi/**",
     ),
+    (EVERYTHING, "PUT POST DELETE", "/_plugins/_directquery/**"),
     (EVERYTHING, "PUT POST DELETE", "/_insights/** /_wlm/** /_rules/** /_ltr/** /{index}/ingestion/{name}"),
 )

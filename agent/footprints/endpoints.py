@@ -1,11 +1,17 @@
 """Finds the row of `agent.footprints.endpoint_table` that a request is of. No I/O."""
 
+import itertools
 from typing import Final
 
 from agent.footprints.endpoint_table import ENDPOINTS
 
 _INDEX: Final = b"{index}"
 _TYPE: Final = b"{type}"
+
+# Elasticsearch 6 has ``/_xpack/ml`` for ``/_ml`` and so on; 7 takes both.
+_XPACK: Final = frozenset(
+    ("_license", "_migration", "_ml", "_rollup", "_security", "_sql", "_ssl", "_watcher")
+)
 
 
 class Endpoint:
@@ -76,10 +82,16 @@ class _Node:
         return found or self.tail_methods.get(method)
 
 
+def _spellings(pattern: str) -> list[str]:
+    if pattern.split("/")[1] in _XPACK:
+        return [pattern, "/_xpack/" + pattern.removeprefix("/_")]
+    return [pattern]
+
+
 def _tree() -> _Node:
     root = _Node()
     for kind, methods, paths in ENDPOINTS:
-        for pattern in paths.split():
+        for pattern in itertools.chain.from_iterable(map(_spellings, paths.split())):
             node, tail = root, False
             for segment in pattern.encode().split(b"/")[1:]:
                 if segment == b"**":

@@ -18,7 +18,8 @@ A mirrored request waits for an earlier one where that one writes what it reads 
 - `{index}` is an index expression. Only names that the primary's answers showed to be concrete indices count as such; an alias, a
   data stream, a pattern, date math, `_all` or a list with one of them counts as every index.
 - `{type}` is a type of Elasticsearch 7, `**` all that follows, if anything does.
-- `/_opendistro/...` counts as `/_plugins/...`, HEAD as GET. OPTIONS reads and writes nothing.
+- `/_opendistro/...` counts as `/_plugins/...`, `/_xpack/ml/...` as `/_ml/...` (`license`, `migration`, `rollup`, `security`, `sql`, `ssl`
+  and `watcher`, too), HEAD as GET. OPTIONS reads and writes nothing.
 - An endpoint that is not here reads everything; with another method than GET or HEAD it writes everything, too, unless the primary refused it
   (400, 401, 403, 404, 405).
 - A body that can't be read (too long, cut, an unknown coding) makes the footprint wider, never narrower.

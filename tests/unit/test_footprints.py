@@ -132,7 +132,9 @@ TARGETS = (
     Row("GET", "/logs/_doc/a%20b+c", "reads logs/a b+c"),
     Row("GET", "/logs/_doc/100%", "reads logs/100%"),
     Row("GET", "/logs/_doc/%C3%A9", "reads logs/é"),
-    Row("GET", "/logs/_doc/_mapping", "reads logs/_mapping"),
+    # Elasticsearch 7 takes this for a typed mapping, OpenSearch for a document: the wider of both.
+    Row("GET", "/logs/_doc/_mapping", "reads logs"),
+    Row("GET", "/logs/_doc/_stats", "reads logs/_stats"),
     Row("PUT", "/%6Cogs/_doc/1", "writes logs/1", body="{}"),
     Row("GET", "http://es:9200/logs/_search", "reads logs"),
     Row("GET", "https://es/logs/_doc/1?routing=2", "reads logs/1"),
@@ -649,7 +651,67 @@ CURSORS = (
     Row("GET", "/_tasks", "reads the cluster"),
 )
 
-TABLE = (*DOCUMENTS, *TARGETS, *EXPRESSIONS, *SEARCHES, *BULKS, *WHOLE_INDICES, *CLUSTER_WIDE, *CURSORS)
+# What the lists of endpoints (rest_endpoints.txt) brought to light.
+FROM_LISTS = (
+    # No document called "_mapping".
+    Row("GET", "/logs/tweet/_mapping", "reads logs"),
+    Row("GET", "/logs/tweet/_mapping/field/user", "reads logs"),
+    Row("GET", "/logs/_setting/index.number_of_replicas", "reads logs"),
+    # Every index, but not only read.
+    Row("GET", "/_all/_refresh", "reads everything; adds to ?"),
+    Row(
+        "GET",
+        "/_all/_search?scroll=1m",
+        "reads everything; writes cursors/s1",
+        body="{}",
+        answer='{"_scroll_id":"s1"}',
+    ),
+    Row("GET", "/_all/_reload_search_analyzers", "everything"),
+    Row("GET", "/_all/_doc/1", "reads ?/1"),
+    Row("GET", "/_all", "reads everything"),
+    Row("DELETE", "/", "everything"),
+    Row("GET", "/_list", "reads the cluster"),
+    # X-Pack's older paths.
+    Row("GET", "/_xpack/license", "reads the cluster"),
+    Row("PUT", "/_xpack/license", "everything", body="{}", status=403),
+    Row("GET", "/_xpack/security/user/me", "reads the cluster"),
+    Row("POST", "/_xpack/security/user/_has_privileges", "reads the cluster", body="{}"),
+    Row("POST", "/_xpack/ml/anomaly_detectors/a/results/records", "reads everything", body="{}"),
+    Row("POST", "/_xpack/ml/find_file_structure", "nothing", body="a,b"),
+    Row("PUT", "/_xpack/watcher/watch/w", "everything", body="{}"),
+    Row("GET", "/_xpack/migration/deprecations", "reads everything"),
+    Row("GET", "/logs/_xpack/migration/deprecations", "reads logs"),
+    Row("GET", "/logs/_xpack/rollup/data", "reads logs"),
+    Row("POST", "/_xpack/monitoring/kibana/_bulk", "adds to ?", body="{}"),
+    Row("POST", "/_xpack/sql", "reads everything", body='{"query":"SELECT 1"}', answer='{"rows":[]}'),
+    # Requests of OpenSearch's plugins that only read, whatever their method.
+    Row("POST", "/_plugins/_sql/stats", "reads everything", body="{}"),
+    Row("POST", "/_plugins/_security/authinfo", "reads the cluster"),
+    Row("POST", "/_opendistro/_security/health", "reads the cluster"),
+    Row("POST", "/_plugins/_security/api/generateonbehalfoftoken", "reads the cluster", body="{}"),
+    Row("POST", "/_plugins/_security_analytics/logtype/_search", "reads everything", body=MATCH),
+    Row("POST", "/_plugins/_security_analytics/threat_intel/sources/_search", "reads everything", body=MATCH),
+    Row("POST", "/_plugins/_security_analytics/rules/validate", "reads everything", body="{}"),
+    Row("POST", "/_plugins/_forecast/forecasters/_search", "reads everything", body=MATCH),
+    Row("POST", "/_plugins/_forecast/forecasters/f/_run_once", "everything"),
+    Row("POST", "/_plugins/_alerting/comments/_search", "reads everything", body=MATCH),
+    Row("POST", "/_plugins/_ml/_train_predict/kmeans", "reads everything", body="{}"),
+    Row("POST", "/_plugins/geospatial/geojson/_upload", "everything", body="{}", status=400),
+    # One that writes, though it is a GET.
+    Row("GET", "/_plugins/_reports/poll_instance", "everything"),
+)
+
+TABLE = (
+    *DOCUMENTS,
+    *TARGETS,
+    *EXPRESSIONS,
+    *SEARCHES,
+    *BULKS,
+    *WHOLE_INDICES,
+    *CLUSTER_WIDE,
+    *CURSORS,
+    *FROM_LISTS,
+)
 
 
 @pytest.mark.parametrize(
@@ -709,6 +771,14 @@ def test_without_bodies_it_is_no_narrower(row: Row) -> None:
         *(Footprint(writes_documents=(one,)) for one in documents),
     ):
         assert must_wait(wide, earlier) or not must_wait(narrow, earlier)
+
+
+def test_deleting_all_indices_forgets_their_names() -> None:
+    reader = footprints()
+
+    reader.of(transaction("DELETE", "/"))
+
+    assert words(reader.of(transaction("GET", "/logs/_search"))) == "reads everything"
 
 
 def test_table_is_long_enough() -> None:
