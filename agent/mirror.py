@@ -155,7 +155,7 @@ class Mirror:
         now = self._loop.time()
         self._check_deadlines(now)
         first = self._queue.first()
-        self._catching_up.tick(now, 0.0 if first is None else now - first.ready_at)
+        self._catching_up.tick(now, None if first is None else now - first.ready_at, self.waiting)
         self.dispatch()
         line = self._report.line(self.backlog, now)
         if line is not None:
