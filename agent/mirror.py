@@ -74,12 +74,16 @@ class Mirror:
         startable = len(self._queue) + len(self._order.ready)
         away = self._targets.away
         oldest = next(iter(self._jobs), None)
+        # As many are passed as connections may have at once.
+        unsent = next((job for job in self._jobs if not job.attempts), None)
+        now = self._loop.time()
         return Backlog(
             under_way=len(self._busy),
             for_order=self._order.waiting,
             for_connections=0 if away else startable,
             for_shadow=startable if away else 0,
-            lag_s=0.0 if oldest is None else self._loop.time() - oldest.since,
+            lag_s=0.0 if oldest is None else now - oldest.since,
+            waited_s=0.0 if unsent is None else now - unsent.since,
         )
 
     def submit(
