@@ -232,5 +232,8 @@ class Mirror:
 
 def _bytes_of(job: Job) -> int:
     """Memory for a request that waits."""
-    documents = sum(len(documents.ids) for documents in job.footprint.writes_documents)
+    footprint = job.footprint
+    documents = sum([len(some.ids) for some in footprint.writes_documents])
+    if footprint.reads_documents is not footprint.writes_documents:
+        documents += sum([len(some.ids) for some in footprint.reads_documents])
     return len(job.message) + (0 if job.body is None else _BODY_BYTES) + _DOCUMENT_BYTES * documents
