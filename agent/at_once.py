@@ -4,7 +4,6 @@ Usually whatever may start starts, so the shadow has as many at once as the prim
 the agent reads many of HAProxy's lines at a time, and after an outage thousands of requests may start. So the bound is low, and rises when requests really wait.
 """
 
-import math
 from typing import Final
 
 _LEAST: Final = 64
@@ -13,7 +12,7 @@ SHORT_S: Final = 0.05
 """A request that has waited so long shows that the shadow needs more at once: then the bound rises by a quarter."""
 
 # One that has waited so long shows that the shadow is behind. Now the bound is twice its usual load, which is the most that it had at once in the last two
-# windows, and it rises by a twentieth in each second in which the shadow gets no nearer.
+# windows, and it rises by a twentieth in each second in which the shadow answers and the backlog does not shrink: then the bound may be what holds it up.
 _BEHIND_S: Final = 1.0
 _WINDOW_S: Final = 60.0
 _FACTOR: Final = 2
@@ -32,7 +31,8 @@ class AtOnce:
         """So many may be under way now."""
         self.behind = False
         """The shadow has to catch up."""
-        self._waited_s = 0.0
+        self._waiting = 0
+        self._answered = 0
         self._peak = 0
         self._peak_before = 0
         self._window_from: float | None = None
@@ -50,7 +50,6 @@ class AtOnce:
     def fall_behind(self) -> None:
         """Requests wait that should have started long ago."""
         self.behind = True
-        self._waited_s = math.inf
         self.limit = self._usual()
 
     def full(self, waited_s: float) -> bool:
@@ -60,17 +59,24 @@ class AtOnce:
         self.limit = min(self.limit + self.limit // 4 + 1, self._most)
         return True
 
-    def tick(self, now: float, waited_s: float) -> None:
-        """To be called about once a second; ``waited_s``: how long the first request has waited that may start, 0 where there is none."""
-        if self.behind:
-            if waited_s == 0:
-                self.behind = False
-            elif waited_s >= self._waited_s:
-                self.limit = min(self.limit + self.limit // 20 + 1, self._most)
-            self._waited_s = waited_s
-        elif waited_s > _BEHIND_S:
-            self.fall_behind()
-            self._waited_s = waited_s
+    def tick(self, now: float, waited_s: float | None, waiting: int, answered: int, full: bool) -> None:
+        """To be called about once a second.
+
+        Args:
+            now: seconds of any steady clock.
+            waited_s: how long the first request has waited that may start; None: there is none.
+            waiting: requests that are not done.
+            answered: requests that the shadow has answered until now.
+            full: as many as may be are under way.
+        """
+        if not self.behind:
+            if waited_s is not None and waited_s > _BEHIND_S:
+                self.fall_behind()
+        elif waited_s is None:
+            self.behind = False
+        elif full and answered > self._answered and waiting >= self._waiting:
+            self.limit = min(self.limit + self.limit // 20 + 1, self._most)
+        self._waiting, self._answered = waiting, answered
         if not self.behind and (self._window_from is None or now - self._window_from >= _WINDOW_S):
             self._window_from = now
             self._peak_before, self._peak = self._peak, 0

@@ -19,13 +19,15 @@ class Backlog(NamedTuple):
     for_shadow: int
     """They could start, but no connection to a shadow can be opened."""
     lag_s: float
-    """Age of the oldest of all: since the primary's answer to it was known. 0: there is none."""
+    """Age of the oldest of all: since the primary's answer to it was known (of what an earlier agent left: since this one's start). 0: there is none."""
+    waited_s: float
+    """Age of the oldest that has not been sent to the shadow. 0: there is none."""
 
     def __str__(self) -> str:
         reasons = (
             (self.under_way, "under way"),
             (self.for_order, "waiting for requests before them"),
-            (self.for_connections, "waiting for a connection (CAPTURE_MIRROR_CONNECTIONS)"),
+            (self.for_connections, "held back by CAPTURE_MIRROR_CONNECTIONS, or while the shadow catches up"),
             (self.for_shadow, "waiting for the shadow, which can't be reached"),
         )
         return ", ".join(f"{count} {reason}" for count, reason in reasons if count)
@@ -40,7 +42,7 @@ class BacklogReport:
     def line(self, backlog: Backlog, now: float) -> str | None:
         """What to say now (seconds of any steady clock), if anything.
 
-        A slow request by itself is no backlog: something must wait.
+        A slow request is no backlog by itself, nor is one that has just begun to wait for it: something must have waited for long.
         """
         waits = backlog.for_order + backlog.for_connections + backlog.for_shadow
         if not waits:
@@ -48,7 +50,9 @@ class BacklogReport:
                 self._said_at = None
                 return "the shadow has caught up"
             return None
-        if backlog.lag_s < _FAR_BEHIND_S or (self._said_at is not None and now - self._said_at < _REPEAT_S):
+        if backlog.waited_s < _FAR_BEHIND_S or (
+            self._said_at is not None and now - self._said_at < _REPEAT_S
+        ):
             return None
         self._said_at = now
-        return f"the shadow is {backlog.lag_s:.0f} s behind: {backlog}"
+        return f"the shadow is {backlog.waited_s:.0f} s behind: {backlog}"

@@ -75,12 +75,16 @@ class Mirror:
         startable = len(self._queue) + len(self._order.ready)
         away = self._targets.away
         oldest = next(iter(self._jobs), None)
+        # As many are passed as connections may have at once.
+        unsent = next((job for job in self._jobs if not job.attempts), None)
+        now = self._loop.time()
         return Backlog(
             under_way=len(self._busy),
             for_order=self._order.waiting,
             for_connections=0 if away else startable,
             for_shadow=startable if away else 0,
-            lag_s=0.0 if oldest is None else self._loop.time() - oldest.since,
+            lag_s=0.0 if oldest is None else now - oldest.since,
+            waited_s=0.0 if unsent is None else now - unsent.since,
         )
 
     def submit(
@@ -172,7 +176,13 @@ class Mirror:
         """To be called about once a second: look after deadlines, and after a backlog."""
         now = self._loop.time()
         self._check_deadlines(now)
-        self._at_once.tick(now, now - self._queue[0].ready_at if self._queue else 0.0)
+        self._at_once.tick(
+            now,
+            now - self._queue[0].ready_at if self._queue else None,
+            self.waiting,
+            self._status.mirrored,
+            len(self._busy) >= self._at_once.limit,
+        )
         self.dispatch()
         line = self._report.line(self.backlog, now)
         if line is not None:
@@ -247,5 +257,8 @@ class Mirror:
 
 def _bytes_of(job: Job) -> int:
     """Memory for a request that waits."""
-    documents = sum(len(documents.ids) for documents in job.footprint.writes_documents)
+    footprint = job.footprint
+    documents = sum([len(some.ids) for some in footprint.writes_documents])
+    if footprint.reads_documents is not footprint.writes_documents:
+        documents += sum([len(some.ids) for some in footprint.reads_documents])
     return len(job.message) + (0 if job.body is None else _BODY_BYTES) + _DOCUMENT_BYTES * documents
