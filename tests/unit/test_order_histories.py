@@ -2,7 +2,7 @@
 
 After every single step those that were put into `Order.ready` are exactly those that nothing holds back by the definition: a job waits while
 there is a completion that its client may have known that is not done on the shadow, and that writes what it reads or writes. One that the agent
-has not been told may write everything, until it is given up.
+has not been told may write everything, until it is given up; when it is told after that, all that have not started wait for it as for any other.
 
 ``ORDER_HISTORIES=20000 pytest tests/unit/test_order_histories.py`` looks deeper.
 """
@@ -80,6 +80,8 @@ class Model:
     """Given, and neither told nor given up."""
     pending: dict[int, Footprint] = field(default_factory=dict)
     """What is told and not done."""
+    given_up: set[int] = field(default_factory=set)
+    """Given up, and not told since."""
     first_seen: dict[int, int] = field(default_factory=dict)
     """Of those that are not told: when the order could first see that they had been given."""
     latest: int = 0
@@ -95,6 +97,7 @@ class Model:
             self.first_seen.setdefault(number, now)
         late = {number for number in self.untold if now - self.first_seen[number] >= PATIENCE}
         self.untold -= late
+        self.given_up |= late
         self.missing += sum(1 for number in late if number > self.counted_from)
         return bool(late)
 
@@ -162,11 +165,12 @@ class Histories(RuleBasedStateMachine):
         if not self.completed:
             self.completed = True
             self.model.counted_from = self.model.latest
-        new = number in self.model.untold
+        new = number in self.model.untold or number in self.model.given_up
         given = self.order.complete(counter % WRAP, 0, footprint)
         assert given == (number if new else 0)
         if new:
-            self.model.untold.remove(number)
+            self.model.untold.discard(number)
+            self.model.given_up.discard(number)
             self.model.pending[number] = footprint
         return given
 
@@ -183,6 +187,17 @@ class Histories(RuleBasedStateMachine):
         # Now and then it says that its client knew its own answer, or later ones: the order must not wait for ever.
         earlier_completions = self.arrive(-1 if known == 9 else self.answered(known))
         number = self.complete(self.answered(pick), footprint)
+        self.unsent.append(Job(earlier_completions, number, footprint))
+
+    @precondition(lambda self: self.model.given_up)
+    @rule(pick=picks, known=picks, footprint=footprints)
+    def a_line_is_told_after_it_was_given_up(self, pick: int, known: int, footprint: Footprint) -> None:
+        """A client has read a long answer slowly. Mostly one of the latest, which others depend on."""
+        newest = sorted(self.model.given_up)[-8:]
+        counter = newest[pick % len(newest)] - self.ahead
+        earlier_completions = self.arrive(max(counter - 1 - known % 4, 0))
+        number = self.complete(counter, footprint)
+        assert number
         self.unsent.append(Job(earlier_completions, number, footprint))
 
     @rule(known=st.integers(0, 3), footprint=footprints)
@@ -283,6 +298,8 @@ class Histories(RuleBasedStateMachine):
         untold = self.model.untold
         behind_untold = self.model.latest - min(untold) + 1 - len(untold) if untold else 0
         assert entries(self.order) <= writing + 2 * len(self.held) + behind_untold + PATIENCE + 1
+        given_up = self.model.given_up
+        assert len(self.order._told._given_up) == sum(1 for n in given_up if n - 1 not in given_up)
 
     def teardown(self) -> None:
         """No more is told, and everything comes to its end."""
