@@ -9,6 +9,7 @@ has not been told may write everything, until it is given up; when it is told af
 
 import os
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agent.footprints.footprint import EVERYTHING, NOTHING, Footprint, must_wait
-from agent.order import Order
+from agent.order import Order, OrderedJob
 from agent.pending_writes import PendingWrites
 from tests.unit.footprint_universe import footprints, is_narrower
 
@@ -25,6 +26,8 @@ PATIENCE = 10
 
 # As `agent.counter` numbers HAProxy's first counter: lines of so many completions before it may still come.
 BEFORE_THE_FIRST = 1024
+
+J = TypeVar("J", bound=OrderedJob)
 
 picks = st.integers(0, 63)
 
@@ -40,12 +43,12 @@ class Job:
     """What it is to wait for, when it is given to the order."""
 
 
-def tables(order: Order[Job]) -> list[PendingWrites]:
+def tables(order: Order[J]) -> list[PendingWrites]:
     sets = order._writes
     return [sets._everything, sets._whole, sets._added, sets._written, *sets._documents.values()]
 
 
-def entries(order: Order[Job]) -> int:
+def entries(order: Order[J]) -> int:
     """All that the order keeps in memory, but for what is done and not yet swept from heaps; of that there is little in each of them."""
     told, sets = order._told, order._writes
     kept = (
