@@ -213,6 +213,21 @@ class Histories(RuleBasedStateMachine):
         self.unsent.append(Job(earlier_completions, number, footprint))
         self.a_request_is_to_be_sent(-1)
 
+    @rule(write=footprints, late=footprints, later=footprints)
+    def a_line_is_told_late_while_a_request_waits(
+        self, write: Footprint, late: Footprint, later: Footprint
+    ) -> None:
+        self.counter += 1
+        hole = self.counter
+        self.a_request_is_answered_told_and_sent(0, write)
+        self.whatever_may_start_starts_and_nothing_else()
+        for _ in range(2):
+            self.time_passes(PATIENCE)
+            self.whatever_may_start_starts_and_nothing_else()
+        self.a_request_is_answered_told_and_sent(0, later)
+        self.whatever_may_start_starts_and_nothing_else()
+        self.unsent.append(Job(self.arrive(hole - 1), self.complete(hole, late), late))
+
     @rule(pick=picks)
     def a_line_is_damaged(self, pick: int) -> None:
         self.finish(self.complete(self.answered(pick), NOTHING))

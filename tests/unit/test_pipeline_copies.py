@@ -306,3 +306,18 @@ def test_what_has_no_number_is_mirrored_and_nobody_waits_for_it(driven: Driven) 
     driven.copy(b"unanswered")
     assert driven.started == [b"first", b"get", b"unanswered"]
     assert entries(driven.order) == 0
+
+
+def test_without_a_mirror_a_line_that_comes_again_counts_its_bytes_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transactions_module, "_REMEMBERED", 100)
+    driven = Driven()
+    driven.pipeline._submit = None
+    driven.line(b"bulk", 0, 1, tee=True)
+    for number in range(2, 252):
+        driven.line(b"other-%d" % number, 0, number)
+    driven.line(b"bulk", 0, 1, tee=True)
+    driven.copy(b"bulk")
+    assert len(driven.records(b"bulk")) == 1
+    assert driven.pipeline._joining._ended_bytes == 0
