@@ -76,6 +76,10 @@ class Joining:
         """Copies that wait for their lines."""
         return len(self._copies)
 
+    def __contains__(self, identifier: bytes) -> bool:
+        """Whether a transaction waits for its copy."""
+        return identifier in self._ended
+
     def end(self, transaction: Transaction, now_ns: int) -> Copy | None:
         """HAProxy is done with a transaction: its copy; None: it is waited for."""
         copy = self._copies.pop(transaction.id, None)

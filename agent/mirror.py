@@ -239,6 +239,7 @@ class Mirror:
             # it may have worked on the request before, so only some may be repeated (RFC 9110 9.2.2).
             job.perhaps_repeated = True
             job.stops = self._stops
+            job.ready_at = self._loop.time()
             self._queue.appendleft(job)
             return
         self._status.mirror_failed += 1

@@ -157,7 +157,8 @@ class Targets:
                 # Any: it has a protocol's methods, and inherits from nothing, since it is compiled.
                 factory: Any = functools.partial(MirrorConnection, target, self._key_field)
                 await self._loop.create_connection(factory, target.host, target.port)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ValueError) as error:
+            # ValueError: a host's name that can't be one.
             target.connections -= 1
             target.retry_at = self._loop.time() + _RETRY_S
             if target.reached is not False:

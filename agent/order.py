@@ -3,8 +3,12 @@
 HAProxy numbers the primary's answers ("completions"), each before the client can have any of it. When a request comes it notes T, the
 completions so far. A request waits for an earlier one when its client may have known that one's answer (its number is not above T), the
 shadow is not done with it, and it writes something that the request reads or writes (`agent.footprints.footprint.must_wait`). A completion
-that the agent has not been told yet may write everything: it is waited for until it is told, or given up (`agent.told`). Nobody waits for a
-read, and what overlapped on the primary may overlap on the shadow.
+that the agent has not been told yet may write everything: it is waited for until it is told, or given up (`agent.told`). One that is told after
+it was given up is waited for again, by all that have not started. Nobody waits for a read, and what overlapped on the primary may overlap on the
+shadow.
+
+Requests never wait for each other in a circle: each waits for numbers below its own only, whenever those are told, and nobody waits for one
+without a number. So of those that are not done the one with the smallest number may start.
 """
 
 from collections import deque
@@ -56,7 +60,7 @@ class Order(Generic[J]):
 
     @property
     def missing(self) -> int:
-        """Completions that were given up: their lines did not come in time."""
+        """Completions that were given up: their lines did not come in time. They count when they are given up, and stay counted when they come."""
         return self._told.missing
 
     def resume(self, footprints: list[Footprint]) -> None:
@@ -75,10 +79,14 @@ class Order(Generic[J]):
     def complete(self, counter: int, answered_us: int, footprint: Footprint) -> int:
         """The primary gave the answer that HAProxy numbered ``counter``: its number here, which `finish` is to be called with.
 
-        0, which nobody waits for: it was given up, or was told before.
+        0, which nobody waits for: it was told before, or was given up long ago.
         """
+        settled = self._told.up_to
         number = self._told.complete(counter, answered_us)
-        if number:
+        if 0 < number <= settled:
+            # It was given up: some wait already for others, and have looked for nothing like this.
+            self._writes.register_late(number, footprint)
+        elif number:
             self._writes.register(number, footprint)
             if self._untold:
                 self._place()

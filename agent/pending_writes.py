@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
+from agent.footprints.footprint import Footprint
+
 # A heap may hold so many numbers that are done besides as many as are pending.
 _DONE_IN_HEAP = 16
 
@@ -12,17 +14,26 @@ class Waiter:
 
     Args:
         job: the request.
+        footprint: what it reads and writes.
         earlier_completions: it waits for writes with numbers up to this one.
-        obstacles: the names that it has to wait at, one after the other. What it has passed never stands in its way again: all completions
-            up to ``earlier_completions`` are known already.
+        obstacles: the names that it has to wait at, one after the other. What it has passed stands in its way again only where a write was
+            registered late.
+        late: how many had been registered late when it began with these obstacles.
     """
 
-    __slots__ = ("earlier_completions", "job", "obstacles")
+    __slots__ = ("earlier_completions", "footprint", "job", "late", "obstacles")
 
     def __init__(
-        self, job: object, earlier_completions: int, obstacles: "Iterator[tuple[PendingWrites, bytes]]"
+        self,
+        job: object,
+        footprint: Footprint,
+        earlier_completions: int,
+        obstacles: "Iterator[tuple[PendingWrites, bytes]]",
+        late: int,
     ) -> None:
         self.job = job
+        self.footprint = footprint
+        self.late = late
         self.earlier_completions = earlier_completions
         self.obstacles = obstacles
 

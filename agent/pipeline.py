@@ -32,6 +32,9 @@ _SILENT_NS = 10**9
 # How long the order waits for HAProxy's news of a completion whose number is known to be given.
 _PATIENCE_NS = 2 * 10**9
 
+# So many long bodies are read in turns for what they read and write.
+_READINGS_AT_ONCE = 8
+
 # Memory for transactions that wait for the tee's copies, and for copies that wait for HAProxy's lines.
 _WAITING_BYTES = 64 * 1024 * 1024
 
@@ -72,6 +75,7 @@ class Pipeline:
         self._transactions = transactions
         self._joining = Joining(waiting_bytes)
         self._completions: dict[bytes, int] = {}
+        """The number in the order of each transaction through the tee that has ended and is not given to the shadow yet, nor left out."""
         self._order = order
         self._submit = submit
         self._placing = placing
@@ -124,6 +128,7 @@ class Pipeline:
     def count(self) -> None:
         """Bring the counters up to date that others keep."""
         self._status.order_given_up = self._order.missing
+        self._status.order_unread = self._placing.failed
         self._status.lost_ends = self._transactions.lost
         self._status.orphan_answers = self._transactions.orphans
         self._status.untrusted_capture_ids = self._transactions.primary_ids.untrusted
@@ -165,11 +170,12 @@ class Pipeline:
 
     def read_on(self) -> None:
         """Read a slice of one of the long bodies that the order asks for; to be called as often as others can wait a few milliseconds."""
-        reading = self._readings.popleft()
-        footprint = next(reading.slices)
+        readings = self._readings
+        reading = readings.popleft()
+        footprint = self._placing.read_on(reading.slices, reading.transaction)
         if footprint is None:
-            # The others have their turn: the longest must not hold up the rest.
-            self._readings.append(reading)
+            # The others have their turn: the longest must not hold up the rest. Only some: each has what it has read in memory.
+            readings.insert(min(len(readings), _READINGS_AT_ONCE - 1), reading)
         else:
             self.finish(reading.transaction, reading.copy, footprint)
 
@@ -212,6 +218,9 @@ class Pipeline:
         if not transaction.through_tee:
             self.finish(transaction)
             return
+        if transaction.id in self._joining or transaction.id in self._completions:
+            # Its line came again, so long after the first that this was forgotten: the first one's number must not be lost.
+            return
         if self._submit is not None and transaction.mirror is None:
             # Now, whenever the copy comes: what depends on this answer waits for it, and it is not taken for lost.
             self._place(transaction)
@@ -229,6 +238,12 @@ class Pipeline:
         except OSError as error:
             _LOG.error("a copy can't be read: %s", error)
             self._status.copies_unreadable += 1
+            kept = False
+        except Exception:  # noqa: BLE001 - a defect, if there is one, must not make others wait for ever
+            _LOG.exception("a copy is of no use")
+            self._status.copies_unreadable += 1
+            transaction.request_long = transaction.response_long = transaction.request_wire = None
+            transaction.request_whole = False
             kept = False
         else:
             self._status.copied += 1

@@ -40,7 +40,10 @@ class Status:
     ring_dropped: int = 0
     """Transactions that HAProxy had no room left for while the agent was away or too slow (``ring_bytes``)."""
     order_given_up: int = 0
-    """Completions whose news did not come within 2 s: requests that came after them were mirrored without waiting for them."""
+    """Completions that were not reported within 2 s: requests after them started on the shadow without waiting for them. One that is reported later stays
+    counted; what has not started then waits for it."""
+    order_unread: int = 0
+    """Requests or answers that a defect of the agent's (the log has it) kept the order from reading: they count as the most that they may read and write."""
     copied: int = 0
     """Transactions that the tee's copies were joined to."""
     copies_missing: int = 0
@@ -50,7 +53,7 @@ class Status:
     """Copies whose line did not come within ten minutes after lines may have been lost (an agent was killed, HAProxy's ring was full, a line
     could not be read), or that memory for them (``pending_bytes``) had no room for: recorded without what the line would have said."""
     copies_unreadable: int = 0
-    """Copies that could not be read."""
+    """Copies that could not be read, or whose exchange could not be made sense of."""
     answers_not_reached: int = 0
     """Answers through the tee behind more than 1,000 interim ones (or 16 MiB of their heads): their content is not in the record."""
     lost_ends: int = 0

@@ -4,12 +4,14 @@ HAProxy numbers the completions 1, 2, 3 ..., each before the client can have any
 numbers that are used here.
 
 A number that was given and that no line has named yet is a **hole**. Its line is on its way: nobody knows yet what the shadow has to do, so
-what came after it waits, for a while.
+what came after it waits, for a while. Then the hole is **given up**. Its line may still come, as HAProxy writes it when the client has read the whole
+answer, or is gone.
 """
 
 from collections import deque
 
 from agent.counter import Counter
+from agent.given_up import GivenUp
 
 
 class Told:
@@ -26,12 +28,16 @@ class Told:
         self.latest = 0
         """The largest number that is known to have been given."""
         self.missing = 0
-        """Holes that were given up: their lines did not come in time, so that what came after them was not held back by them."""
+        """Holes that were given up: their lines did not come in time, so that what came after them was not held back by them.
+
+        A line that comes later changes nothing here: what started meanwhile did not wait for it.
+        """
         self._started_us = started_us
         self._counter = Counter()
         self._first = True
         self._counted_from = 0
         self._beyond: set[int] = set()
+        self._given_up = GivenUp()
         self._seen: deque[tuple[int, int]] = deque()
 
     def resume(self, count: int) -> None:
@@ -51,14 +57,16 @@ class Told:
     def complete(self, counter: int, answered_us: int = 0) -> int:
         """The completion that HAProxy numbered ``counter`` is told: its number here.
 
-        0, which nobody waits for: it was given up, or was told before.
+        0, which nobody waits for: it was told before, or was given up so long ago that it is forgotten.
         """
         number = self._given(counter, answered_us)
         if self._first:
             # What HAProxy had told before its first line to this agent it told another one.
             self._first = False
             self._counted_from = max(self._counted_from, number)
-        if number <= self.up_to or number in self._beyond:
+        if number <= self.up_to:
+            return number if self._given_up.take(number) else 0
+        if number in self._beyond:
             return 0
         if number == self.up_to + 1:
             self._pass(number)
@@ -76,11 +84,12 @@ class Told:
             last = seen.popleft()[1]
         if last <= self.up_to:
             return False
-        passed = {number for number in self._beyond if number <= last}
+        passed = sorted(number for number in self._beyond if number <= last)
         first = max(self.up_to, self._counted_from) + 1
         told = sum(1 for number in passed if number >= first)
         self.missing += max(last - first + 1, 0) - told
-        self._beyond -= passed
+        self._beyond.difference_update(passed)
+        self._given_up.add(self.up_to + 1, last, passed)
         self._pass(last)
         return True
 

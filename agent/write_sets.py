@@ -29,6 +29,8 @@ class WriteSets(Generic[J]):
         self.waiting = 0
         """Requests that wait for a write."""
         self._ready = ready
+        self._late = 0
+        """Writes that were registered late."""
         self._footprints: dict[int, Footprint] = {}
         # By index; `NO_INDEX` and `_ANY` besides.
         self._written = PendingWrites()
@@ -45,6 +47,12 @@ class WriteSets(Generic[J]):
         if footprint.writes:
             self._footprints[number] = footprint
             self._add(number, footprint)
+
+    def register_late(self, number: int, footprint: Footprint) -> None:
+        """Completion ``number`` is to be done, though requests wait here that it should have been registered before: they look for it too."""
+        if footprint.writes:
+            self._late += 1
+            self.register(number, footprint)
 
     def narrow(self, number: int, footprint: Footprint) -> None:
         """Completion ``number`` writes this, not what it was registered with; nothing where it is done.
@@ -71,16 +79,25 @@ class WriteSets(Generic[J]):
             self._forget(footprint)
 
     def wait(self, job: J, footprint: Footprint, earlier_completions: int) -> None:
-        """Make a request ready when the writes up to ``earlier_completions`` that it depends on are done. All of these are registered."""
+        """Make a request ready when the writes up to ``earlier_completions`` that it depends on are done.
+
+        All of these are registered, but for those that come by `register_late`.
+        """
         written = self._written
         if not written.blocks(_ANY, earlier_completions) and not written.blocks(CURSOR, earlier_completions):
             self._ready.append(job)
             return
-        self._go_on(Waiter(job, earlier_completions, self._obstacles(footprint, earlier_completions)))
+        obstacles = self._obstacles(footprint, earlier_completions)
+        self._go_on(Waiter(job, footprint, earlier_completions, obstacles, self._late))
 
     def _go_on(self, waiter: Waiter) -> None:
         """Wait at the next name, or no longer."""
         obstacle = next(waiter.obstacles, None)
+        if obstacle is None and waiter.late < self._late:
+            # Among the names that it has passed there may be one of a late write now.
+            waiter.late = self._late
+            waiter.obstacles = self._obstacles(waiter.footprint, waiter.earlier_completions)
+            obstacle = next(waiter.obstacles, None)
         if obstacle is None:
             self._ready.append(cast(J, waiter.job))
             return

@@ -25,15 +25,15 @@ from record.transaction import Transaction
 _ITEMS_AT_ONCE: Final = 1000
 
 
+UNREAD_BULK: Final = EVERYTHING
+"""A bulk of which only the target can be read: its lines may name other indices than its path."""
+
+
 class BulkFootprints:
     """Reads bulks."""
 
     def __init__(self, indices: KnownIndices) -> None:
         self._indices = indices
-
-    def unread(self, route: Route) -> Footprint:
-        """Of a bulk of which only the target can be read: an index in its path counts, since few bulks name others besides."""
-        return Footprint(writes_indices=(route.single,)) if route.single in self._indices else EVERYTHING
 
     def of(self, route: Route, t: Transaction) -> Footprint:
         """Of one whose bodies are in memory."""
@@ -41,7 +41,7 @@ class BulkFootprints:
         if t.request_long is None and t.request_whole and t.request_body:
             body = plain(t.request_body, t.request_headers, MOST_AT_ONCE_BYTES)
         if body is None:
-            return self.unread(route)
+            return UNREAD_BULK
         request = BulkRequest()
         left = request.feed(body)
         while left:
@@ -85,9 +85,9 @@ class BulkFootprints:
                     yield None
                 items = reader.items
         except (OSError, CodingError):
-            yield self.unread(route)
+            yield UNREAD_BULK
             return
-        yield self.unread(route) if size == 0 else self._footprint(route, t, request, items)
+        yield UNREAD_BULK if size == 0 else self._footprint(route, t, request, items)
 
     def _answer_in_memory(self, t: Transaction) -> bytes | None:
         if t.response_long is not None or not t.response_whole:
@@ -117,7 +117,7 @@ class BulkFootprints:
     ) -> Footprint:
         if request.broken:
             # What the cluster can't read either, it refuses as a whole, before it has done anything.
-            return NOTHING if t.status == 400 else self.unread(route)
+            return NOTHING if t.status == 400 else UNREAD_BULK
         if request.too_many:
             return self._whole(route, request)
         if answered is not None and len(answered) == len(request.items):

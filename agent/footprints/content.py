@@ -49,7 +49,7 @@ def plain_start(body: bytes, headers: bytes, most: int) -> bytes:
     """The first bytes of a body of which perhaps only the start is there, decoded; about ``most`` of them."""
     coding = coding_of(headers)
     if coding in {"", "identity"}:
-        return body
+        return body[:most]
     if coding not in CODINGS:
         return b""
     # The input is bounded too, lest a bomb's is decoded before its size is seen.

@@ -17,7 +17,7 @@ from agent.footprints.answers import (
     token_of,
 )
 from agent.footprints.bodies import READ, UNREAD, Bodies, read_in_slices
-from agent.footprints.bulk import BulkFootprints
+from agent.footprints.bulk import UNREAD_BULK, BulkFootprints
 from agent.footprints.cursors import cursors, token
 from agent.footprints.footprint import (
     CURSOR,
@@ -269,7 +269,7 @@ class Footprints:
     # Many documents.
 
     def _bulk(self, route: Route, _id: bytes, t: Transaction, bodies: Bodies) -> Footprint:
-        return self._bulks.unread(route) if bodies is UNREAD else self._bulks.of(route, t)
+        return UNREAD_BULK if bodies is UNREAD else self._bulks.of(route, t)
 
     def _mget(self, route: Route, _id: bytes, t: Transaction, bodies: Bodies) -> Footprint:
         if b"ids" in route.parameters:

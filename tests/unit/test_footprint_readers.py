@@ -98,8 +98,8 @@ class TestCodedBodies:
 
     def test_damaged_bodies_are_not_read(self) -> None:
         t = transaction("POST", "/logs/_bulk", gzip.compress(BULK)[:-9], request_headers=GZIP)
-        assert words(footprints().of(t)) == "writes logs"
-        assert read(with_long(t, Long(t.request_body))) == "writes logs"
+        assert words(footprints().of(t)) == "everything"
+        assert read(with_long(t, Long(t.request_body))) == "everything"
 
     def test_a_coding_named_elsewhere_is_none(self) -> None:
         t = transaction("POST", "/_bulk", BULK, request_headers=b"x: content-encoding: gzip\r\n\r\n")
@@ -142,19 +142,19 @@ class TestLongBodies:
         assert footprint is not None
         assert footprint.writes_documents == (Documents(b"logs", tuple(b"%d" % n for n in range(5000))),)
 
-    def test_beyond_the_bound_it_is_the_index(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_beyond_the_bound_it_is_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("agent.footprints.bulk.MOST_BULK_BYTES", 1000)
         monkeypatch.setattr("agent.footprints.bulk.MOST_AT_ONCE_BYTES", 1000)
         body = b'{"index":{"_id":"1"}}\n{}\n' * 100
-        assert read(with_long(transaction("POST", "/logs/_bulk"), Long(body, 300))) == "writes logs"
+        assert read(with_long(transaction("POST", "/logs/_bulk"), Long(body, 300))) == "everything"
         assert read(with_long(transaction("POST", "/alias/_bulk"), Long(body, 300))) == "everything"
-        assert words(footprints().of(transaction("POST", "/logs/_bulk", body))) == "writes logs"
+        assert words(footprints().of(transaction("POST", "/logs/_bulk", body))) == "everything"
 
     @pytest.mark.parametrize(
         ("target", "expected"),
         [
             ("/_bulk", "everything"),
-            ("/logs/_bulk", "writes logs"),
+            ("/logs/_bulk", "everything"),
             ("/logs/_search", "reads everything"),
             ("/_mget", "reads everything"),
             ("/logs/_update_by_query", "reads everything; writes logs"),
@@ -169,7 +169,7 @@ class TestLongBodies:
         t = with_long(
             transaction("POST", "/logs/_bulk", b'{"index":{}}\n{}\n'), None, Long(b"{", breaks=True)
         )
-        assert read(t) == "writes logs"
+        assert read(t) == "everything"
 
     def test_a_long_search(self) -> None:
         body = b'{"query":{"terms":{"a":[' + b"1," * 100_000 + b"1]}}}"

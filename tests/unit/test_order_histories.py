@@ -2,13 +2,14 @@
 
 After every single step those that were put into `Order.ready` are exactly those that nothing holds back by the definition: a job waits while
 there is a completion that its client may have known that is not done on the shadow, and that writes what it reads or writes. One that the agent
-has not been told may write everything, until it is given up.
+has not been told may write everything, until it is given up; when it is told after that, all that have not started wait for it as for any other.
 
 ``ORDER_HISTORIES=20000 pytest tests/unit/test_order_histories.py`` looks deeper.
 """
 
 import os
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agent.footprints.footprint import EVERYTHING, NOTHING, Footprint, must_wait
-from agent.order import Order
+from agent.order import Order, OrderedJob
 from agent.pending_writes import PendingWrites
 from tests.unit.footprint_universe import footprints, is_narrower
 
@@ -25,6 +26,8 @@ PATIENCE = 10
 
 # As `agent.counter` numbers HAProxy's first counter: lines of so many completions before it may still come.
 BEFORE_THE_FIRST = 1024
+
+J = TypeVar("J", bound=OrderedJob)
 
 picks = st.integers(0, 63)
 
@@ -40,12 +43,12 @@ class Job:
     """What it is to wait for, when it is given to the order."""
 
 
-def tables(order: Order[Job]) -> list[PendingWrites]:
+def tables(order: Order[J]) -> list[PendingWrites]:
     sets = order._writes
     return [sets._everything, sets._whole, sets._added, sets._written, *sets._documents.values()]
 
 
-def entries(order: Order[Job]) -> int:
+def entries(order: Order[J]) -> int:
     """All that the order keeps in memory, but for what is done and not yet swept from heaps; of that there is little in each of them."""
     told, sets = order._told, order._writes
     kept = (
@@ -80,6 +83,8 @@ class Model:
     """Given, and neither told nor given up."""
     pending: dict[int, Footprint] = field(default_factory=dict)
     """What is told and not done."""
+    given_up: set[int] = field(default_factory=set)
+    """Given up, and not told since."""
     first_seen: dict[int, int] = field(default_factory=dict)
     """Of those that are not told: when the order could first see that they had been given."""
     latest: int = 0
@@ -95,6 +100,7 @@ class Model:
             self.first_seen.setdefault(number, now)
         late = {number for number in self.untold if now - self.first_seen[number] >= PATIENCE}
         self.untold -= late
+        self.given_up |= late
         self.missing += sum(1 for number in late if number > self.counted_from)
         return bool(late)
 
@@ -162,11 +168,12 @@ class Histories(RuleBasedStateMachine):
         if not self.completed:
             self.completed = True
             self.model.counted_from = self.model.latest
-        new = number in self.model.untold
+        new = number in self.model.untold or number in self.model.given_up
         given = self.order.complete(counter % WRAP, 0, footprint)
         assert given == (number if new else 0)
         if new:
-            self.model.untold.remove(number)
+            self.model.untold.discard(number)
+            self.model.given_up.discard(number)
             self.model.pending[number] = footprint
         return given
 
@@ -185,6 +192,17 @@ class Histories(RuleBasedStateMachine):
         number = self.complete(self.answered(pick), footprint)
         self.unsent.append(Job(earlier_completions, number, footprint))
 
+    @precondition(lambda self: self.model.given_up)
+    @rule(pick=picks, known=picks, footprint=footprints)
+    def a_line_is_told_after_it_was_given_up(self, pick: int, known: int, footprint: Footprint) -> None:
+        """A client has read a long answer slowly. Mostly one of the latest, which others depend on."""
+        newest = sorted(self.model.given_up)[-8:]
+        counter = newest[pick % len(newest)] - self.ahead
+        earlier_completions = self.arrive(max(counter - 1 - known % 4, 0))
+        number = self.complete(counter, footprint)
+        assert number
+        self.unsent.append(Job(earlier_completions, number, footprint))
+
     @rule(known=st.integers(0, 3), footprint=footprints)
     def a_request_is_answered_told_and_sent(self, known: int, footprint: Footprint) -> None:
         """As most are: at once."""
@@ -194,6 +212,21 @@ class Histories(RuleBasedStateMachine):
         self.whatever_may_start_starts_and_nothing_else()
         self.unsent.append(Job(earlier_completions, number, footprint))
         self.a_request_is_to_be_sent(-1)
+
+    @rule(write=footprints, late=footprints, later=footprints)
+    def a_line_is_told_late_while_a_request_waits(
+        self, write: Footprint, late: Footprint, later: Footprint
+    ) -> None:
+        self.counter += 1
+        hole = self.counter
+        self.a_request_is_answered_told_and_sent(0, write)
+        self.whatever_may_start_starts_and_nothing_else()
+        for _ in range(2):
+            self.time_passes(PATIENCE)
+            self.whatever_may_start_starts_and_nothing_else()
+        self.a_request_is_answered_told_and_sent(0, later)
+        self.whatever_may_start_starts_and_nothing_else()
+        self.unsent.append(Job(self.arrive(hole - 1), self.complete(hole, late), late))
 
     @rule(pick=picks)
     def a_line_is_damaged(self, pick: int) -> None:
@@ -283,6 +316,8 @@ class Histories(RuleBasedStateMachine):
         untold = self.model.untold
         behind_untold = self.model.latest - min(untold) + 1 - len(untold) if untold else 0
         assert entries(self.order) <= writing + 2 * len(self.held) + behind_untold + PATIENCE + 1
+        given_up = self.model.given_up
+        assert len(self.order._told._given_up) == sum(1 for n in given_up if n - 1 not in given_up)
 
     def teardown(self) -> None:
         """No more is told, and everything comes to its end."""

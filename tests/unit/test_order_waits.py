@@ -349,3 +349,39 @@ def test_behind_a_write_that_hangs_nothing_piles_up() -> None:
     assert most <= 20
     rig.done(hung)
     assert entries(rig.order) == 0
+
+
+def test_who_waits_already_waits_for_what_is_told_late_too() -> None:
+    rig = Rig()
+    rig.order.arrive(1)
+    rig.counter = 1
+    first = rig.put(update(b"2"))
+    rig.order.give_up_missing(0, SECOND)
+    assert rig.order.give_up_missing(SECOND, SECOND)
+    rig.started()
+    # It has passed the whole index, and the document 1.
+    mget = rig.put(get(b"1", b"2"))
+    other = rig.put(get(b"2"))
+    assert rig.started() == []
+    number = rig.order.complete(1, 0, update(b"1"))
+    assert number == 1
+    assert rig.done(first) == [other]
+    rig.order.finish(number)
+    assert rig.started() == [mget]
+    assert entries(rig.order) == 0
+
+
+def test_a_thousand_late_lines_cost_who_waits_a_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.order.arrive(1000)
+    rig.counter = 1000
+    first = rig.put(update(b"2"))
+    rig.order.give_up_missing(0, SECOND)
+    assert rig.order.give_up_missing(SECOND, SECOND)
+    rig.started()
+    waiting = [rig.put(get(b"2")) for _ in range(1000)]
+    counted = Counted(monkeypatch)
+    for counter in range(1, 1001):
+        assert rig.order.complete(counter, 0, update(b"3")) == counter
+    assert rig.done(first) == waiting
+    assert counted.operations <= 10 * 2000

@@ -6,14 +6,14 @@ from agent.footprints.footprint import Footprint
 from agent.lines import END_FIELDS
 from agent.mirror_connection import Job
 from agent.order import Order
-from agent.order_mode import STRICT
+from agent.order_mode import STRICT, WRITE_SETS
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
 from agent.placing import Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from record.transaction import Transaction
-from tests.unit.test_transactions import line
+from tests.unit.test_transactions import b64, line
 
 SECOND = 10**9
 PROXY = Proxy(64512, mirrored=False)
@@ -164,3 +164,61 @@ def test_the_answer_that_the_counter_comes_round_with_is_one() -> None:
     rig.done(uuid(2))
     assert rig.may_start(uuid(3))
     assert rig.order.missing == 0
+
+
+def write(number: int, document: bytes, known: int, completion: int) -> bytes:
+    """A PUT of a document."""
+    return line(
+        uuid(number),
+        known=b"%d" % known,
+        completion=b"%d" % completion,
+        method=b"PUT",
+        url=b64(b"/a/_doc/" + document),
+    )
+
+
+def read(number: int, document: bytes, known: int, completion: int) -> bytes:
+    """A GET of a document."""
+    return line(
+        uuid(number),
+        known=b"%d" % known,
+        completion=b"%d" % completion,
+        method=b"GET",
+        url=b64(b"/a/_doc/" + document),
+    )
+
+
+def test_a_client_that_reads_its_writes_answer_for_five_seconds_finds_the_write_on_the_shadow() -> None:
+    rig = Rig(WRITE_SETS)
+    rig.lines(read(1, b"x", 0, 1))
+    # HAProxy has given the write's answer as number 2, and its client is still reading it.
+    rig.lines(read(3, b"x", 2, 3))
+    for second in range(5):
+        rig.pipeline.tick(second * SECOND)
+    assert rig.may_start(uuid(3))
+    rig.lines(write(2, b"x", 1, 2), now_ns=5 * SECOND)
+    assert rig.may_start(uuid(2))
+    # The same client's next requests.
+    rig.lines(read(4, b"x", 3, 4), read(5, b"y", 3, 5), read(6, b"x", 1, 6), now_ns=5 * SECOND)
+    assert not rig.may_start(uuid(4))
+    assert rig.may_start(uuid(5))
+    assert rig.may_start(uuid(6))
+    # Twice, or cut: nothing is done for that.
+    rig.lines(write(7, b"z", 1, 2), cut(write(8, b"x", 1, 2)), now_ns=6 * SECOND)
+    rig.done(uuid(7))
+    assert not rig.may_start(uuid(4))
+    rig.done(uuid(2))
+    assert rig.may_start(uuid(4))
+    rig.pipeline.count()
+    assert rig.status.order_given_up == 1
+
+
+def test_a_damaged_line_that_comes_late_holds_up_nothing() -> None:
+    rig = Rig()
+    rig.lines(ended(1, 0, 1), ended(3, 1, 3))
+    for second in range(4):
+        rig.pipeline.tick(second * SECOND)
+    rig.done(uuid(1))
+    rig.done(uuid(3))
+    rig.lines(cut(ended(2, 1, 2)), ended(4, 3, 4), now_ns=5 * SECOND)
+    assert rig.may_start(uuid(4))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import given_up
 from agent.told import Told
 
 WRAP = 1 << 32
@@ -62,8 +63,70 @@ def test_a_completion_that_is_not_told_of_holds_the_rest_for_a_while_only() -> N
     assert told.give_up_missing(110, 100)
     assert told.up_to == 3
     assert told.missing == 1
-    # Told at last: nobody waits for it any more.
+    # Told at last, once.
+    assert told.complete(2) == 2
     assert told.complete(2) == 0
+    assert (told.up_to, told.missing) == (3, 1)
+
+
+@pytest.mark.parametrize("again", [1, 3, 4, 6])
+def test_what_was_told_in_time_is_told_once_whatever_was_given_up_beside_it(again: int) -> None:
+    told = Told()
+    told.arrive(0)
+    for counter in (1, 3, 4, 6):
+        told.complete(counter)
+    assert give_up(told)
+    assert told.complete(again) == 0
+    assert [told.complete(counter) for counter in (5, 2, 5, 2)] == [5, 2, 0, 0]
+    assert not len(told._given_up)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_each_number_is_told_once_whenever_it_is_given_up(seed: int, count: int) -> None:
+    chance = random.Random(seed)
+    told = Told()
+    told.arrive(0)
+    open_numbers = set(range(1, count + 1))
+    for now in range(0, 1000, 100):
+        counter = chance.randint(1, count)
+        assert told.complete(counter) == (counter if counter in open_numbers else 0)
+        open_numbers.discard(counter)
+        if chance.random() < 0.5:
+            give_up(told, now=now)
+    told.arrive(count)
+    give_up(told, now=2000)
+    assert len(told._given_up) <= len(open_numbers)
+    for counter in range(count + 1):
+        assert told.complete(counter) == (counter if counter in open_numbers else 0)
+    assert not len(told._given_up)
+
+
+def test_of_given_up_numbers_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given_up, "_MAX_RANGES", 3)
+    told = Told()
+    told.arrive(0)
+    for counter in range(2, 12, 2):
+        told.complete(counter)
+    assert give_up(told)
+    assert len(told._given_up) == 3
+    assert [told.complete(counter) for counter in (1, 3, 5, 7, 9)] == [0, 0, 5, 7, 9]
+    told.arrive(100)
+    assert give_up(told, now=1000)
+    # Each of these parts a range.
+    assert [told.complete(counter) for counter in (20, 40, 60, 80)] == [20, 40, 60, 80]
+    assert len(told._given_up) == 3
+    assert [told.complete(counter) for counter in (11, 39, 41, 90)] == [0, 0, 41, 90]
+
+
+def test_the_lines_of_before_the_first_one_are_told_when_they_come() -> None:
+    told = Told()
+    told.arrive(5000)
+    assert give_up(told)
+    assert told.complete(4000) == 24
+    assert told.complete(4000) == 0
+    # Before all that may still be on its way.
+    assert told.complete(3000) == 0
+    assert told.missing == 0
 
 
 def test_holes_are_given_up_together() -> None:
@@ -130,6 +193,10 @@ def test_a_jump_of_any_size_is_a_few_steps(jump: int) -> None:
     assert told.up_to == waits_for
     assert counted.asked < 10
     assert told.missing == waits_for - 1
+    assert len(told._given_up) == 1
+    assert told.complete(jump // 2) == jump // 2
+    assert told.complete(jump // 2) == 0
+    assert len(told._given_up) == 2
     # And the order is kept from there on.
     assert told.complete(jump + 1) == waits_for + 1 == told.up_to
 
@@ -168,6 +235,19 @@ def test_numbers_go_on_when_the_counter_goes_back_to_zero() -> None:
     assert told.complete(1, at_us) == 5001 == told.latest == told.up_to
     assert told.arrive(1, at_us + 1) == 5001
     assert told.missing == 0
+
+
+def test_what_was_given_up_before_the_counter_went_back_is_still_told() -> None:
+    told = Told()
+    told.arrive(0, 1)
+    for counter in range(1, 5001):
+        if counter != 4990:
+            told.complete(counter, 1)
+    assert give_up(told)
+    at_us = 60_000_000
+    assert told.complete(1, at_us) == 5001
+    assert told.complete(4990, 1) == 4990
+    assert told.complete(4990, 1) == 0
 
 
 def test_what_was_answered_before_the_agents_start_is_not_counted_as_missing() -> None:
