@@ -59,6 +59,7 @@ class Mirror:
         self._stops = 0
         self._at_once = AtOnce(connections * len(targets))
         self._look_again: asyncio.TimerHandle | None = None
+        self._coming_back = False
         self._report = BacklogReport()
         self._busy: set[MirrorConnection] = set()
         self._closing = False
@@ -130,6 +131,9 @@ class Mirror:
 
     def dispatch(self) -> None:
         """Start what may start."""
+        if self._order.is_going:
+            self._order.go_on()
+            self._come_back()
         ready = self._order.ready
         queue = self._queue
         if not ready and not queue:
@@ -158,6 +162,16 @@ class Mirror:
             busy.add(connection)
             self._at_once.started(len(busy))
             connection.send(job)
+
+    def _come_back(self) -> None:
+        """If more can go on: in the loop's next turn, since hundreds of thousands may."""
+        if self._order.is_going and not self._coming_back:
+            self._coming_back = True
+            self._loop.call_soon(self._back)
+
+    def _back(self) -> None:
+        self._coming_back = False
+        self.dispatch()
 
     def _await_room(self) -> None:
         """As many as may be are under way: if a request waits for long, that was not enough."""

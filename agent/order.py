@@ -13,11 +13,14 @@ without a number. So of those that are not done the one with the smallest number
 
 from collections import deque
 from heapq import heappop, heappush
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from agent.footprints.footprint import NOTHING, Footprint
 from agent.told import Told
 from agent.write_sets import WriteSets
+
+# See `agent.write_sets`.
+_PLACED_AT_ONCE: Final = 1000
 
 
 class OrderedJob(Protocol):
@@ -125,9 +128,21 @@ class Order(Generic[J]):
             self._place()
         return given_up
 
+    @property
+    def is_going(self) -> bool:
+        """Whether more requests can go on: `go_on` is to be called when others have had their turn."""
+        return self._writes.is_going or (bool(self._untold) and self._untold[0][0] <= self._told.up_to)
+
+    def go_on(self) -> None:
+        """Look after the next thousand."""
+        self._writes.go_on()
+        self._place()
+
     def _place(self) -> None:
         """All that these may depend on is known now."""
         untold, up_to = self._untold, self._told.up_to
-        while untold and untold[0][0] <= up_to:
+        left = _PLACED_AT_ONCE
+        while untold and untold[0][0] <= up_to and left > 0:
             earlier, _, job = heappop(untold)
             self._writes.wait(job, job.footprint, earlier)
+            left -= 1

@@ -140,22 +140,18 @@ class PendingWrites:
         self._turn += 1
         heappush(crowd.waiting, (waiter.earlier_completions, self._turn, waiter))
 
-    def released(self, name: bytes) -> list[Waiter]:
-        """Those whom nothing of this name blocks any longer."""
+    def released(self, name: bytes, most: int) -> list[Waiter]:
+        """Those whom nothing of this name blocks any longer, at most so many."""
         crowd = self._crowds.get(name)
         if crowd is None:
             return []
         least, waiting = crowd.least(), crowd.waiting
-        released = []
-        while waiting and (least == 0 or waiting[0][0] < least):
+        released: list[Waiter] = []
+        while waiting and len(released) < most and (least == 0 or waiting[0][0] < least):
             released.append(heappop(waiting)[2])
-        if least == 0:
+        if least == 0 and not waiting:
             del self._crowds[name]
         return released
-
-    def waiters(self) -> list[Waiter]:
-        """All that wait here, in any order."""
-        return [entry[2] for crowd in self._crowds.values() for entry in crowd.waiting]
 
     def _crowd(self, name: bytes, number: int) -> _Crowd:
         """Make a crowd of a single one."""

@@ -15,6 +15,9 @@ from agent.pending_writes import PendingWrites, Waiter
 # In the place of an index: all of them, those that are not known too, but not the cursors. No index has this name.
 _ANY: Final = b"*"
 
+# Waking so many takes some milliseconds; after that others have their turn.
+_WAKE_AT_ONCE: Final = 1000
+
 J = TypeVar("J")
 
 
@@ -31,6 +34,10 @@ class WriteSets(Generic[J]):
         self._ready = ready
         self._late = 0
         """Writes that were registered late."""
+        self._awake: deque[tuple[PendingWrites, bytes]] = deque()
+        """Names of which somebody can go on."""
+        self._left_over = False
+        """Not all of these were woken at once: tables may be empty that nobody has forgotten."""
         self._footprints: dict[int, Footprint] = {}
         # By index; `NO_INDEX` and `_ANY` besides.
         self._written = PendingWrites()
@@ -104,12 +111,35 @@ class WriteSets(Generic[J]):
         self.waiting += 1
         obstacle[0].wait(obstacle[1], waiter)
 
-    def _wake(self, awaited: list[tuple[PendingWrites, bytes]]) -> None:
-        for writes, name in awaited:
-            released = writes.released(name)
+    @property
+    def is_going(self) -> bool:
+        """Whether more can go on than were woken until now: see `go_on`."""
+        return bool(self._awake)
+
+    def go_on(self) -> None:
+        """Wake the next thousand that can go on. The end of one write may release hundreds of thousands."""
+        awake = self._awake
+        left = _WAKE_AT_ONCE
+        while awake and left > 0:
+            writes, name = awake[0]
+            released = writes.released(name, left)
+            if len(released) < left:
+                awake.popleft()
+            left -= len(released)
             self.waiting -= len(released)
             for waiter in released:
                 self._go_on(waiter)
+        if not awake and self._left_over:
+            self._left_over = False
+            for index in [index for index, writes in self._documents.items() if not len(writes)]:
+                del self._documents[index]
+        elif awake:
+            self._left_over = True
+
+    def _wake(self, awaited: list[tuple[PendingWrites, bytes]]) -> None:
+        if awaited:
+            self._awake.extend(awaited)
+            self.go_on()
 
     def _add(self, number: int, footprint: Footprint) -> None:
         for writes, names in self._places(footprint):

@@ -262,6 +262,29 @@ def test_a_shadow_that_hangs_does_not_hold_the_order_for_ever() -> None:
     asyncio.run(run())
 
 
+def test_the_end_of_one_request_may_release_thousands() -> None:
+    async def run() -> None:
+        release = asyncio.Event()
+
+        async def first_waits(head: bytes, writer: asyncio.StreamWriter) -> None:
+            if b"/first" in head:
+                await release.wait()
+            writer.write(OK)
+
+        async with Shadow(first_waits).listening() as port:
+            mirrored = Mirrored([port], queue_bytes=1 << 26)
+            mirrored.send("first")
+            for number in range(5000):
+                mirrored.send(f"r{number}", earlier_completions=1, footprint=SEARCH)
+            assert mirrored.mirror.backlog.for_order == 5000
+            release.set()
+            await mirrored.mirror.drain(20)
+            mirrored.mirror.close()
+        assert mirrored.status.mirrored == 5001
+
+    asyncio.run(run())
+
+
 SEARCH = Footprint(reads_indices=(b"logs",))
 BULK = Footprint(adds_to=(b"logs",))
 

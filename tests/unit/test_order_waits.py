@@ -1,6 +1,7 @@
 """The order, by single stories: who waits, for how long, and what that costs."""
 
 import heapq
+from collections.abc import Iterator
 
 import pytest
 
@@ -55,6 +56,8 @@ class Rig:
 
     def started(self) -> list[Job]:
         """Those that may start since the last call."""
+        for _ in turns(self.order):
+            pass
         ready = list(self.order.ready)
         self.order.ready.clear()
         return ready
@@ -385,3 +388,28 @@ def test_a_thousand_late_lines_cost_who_waits_a_few_looks(monkeypatch: pytest.Mo
         assert rig.order.complete(counter, 0, update(b"3")) == counter
     assert rig.done(first) == waiting
     assert counted.operations <= 10 * 2000
+
+
+def test_whom_one_write_releases_goes_on_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.write_sets._WAKE_AT_ONCE", 3)
+    monkeypatch.setattr("agent.order._PLACED_AT_ONCE", 3)
+    order: Order[Job] = Order()
+    write = Footprint(writes_documents=(Documents(b"a", (b"1",)),))
+    read = Footprint(reads_documents=(Documents(b"a", (b"1",)),))
+    jobs = [Job(1, 0, read) for _ in range(10)]
+    for job in jobs:
+        order.arrive(1)
+        order.wait(job)
+    number = order.complete(1, 0, write)
+    assert [order.waiting for _ in turns(order)] == [10, 10, 10]
+    order.finish(number)
+    assert [len(order.ready) for _ in turns(order)] == [6, 9, 10]
+    assert (list(order.ready), order.waiting) == (jobs, 0)
+    assert not order._writes._documents
+
+
+def turns(order: Order[Job]) -> Iterator[None]:
+    """The turns that it needs to look after all."""
+    while order.is_going:
+        order.go_on()
+        yield
