@@ -34,11 +34,11 @@ def rig(setting: Setting) -> Iterator[Rig]:
 
 
 def post(rig: Rig, count: int, body: bytes) -> list[str]:
-    """So many requests over one connection, each after the answer to the one before: their cases."""
+    """So many requests over one connection, each after the answer to the one before: their cases. All write the same document, so each waits for the one before."""
     cases = [new_case() for _ in range(count)]
     with RawClient(rig.primary.address) as client:
         for case in cases:
-            assert client.exchange(Request("POST", b"/i/_doc", case=case, body=body)).status == 200
+            assert client.exchange(Request("PUT", b"/i/_doc/1", case=case, body=body)).status == 200
     return cases
 
 
