@@ -255,7 +255,8 @@ def test_shadow_that_was_away_gets_in_order_what_waited_for_it(
     shadow = run_proxy("shadow", [other_node.node])
     proxy = run_proxy("primary", [node.node], mirror_to=[shadow.inner_address])
     assert shadow.stop(STOP_S) == 0
-    requests = [Request("GET", b"/%d" % number) for number in range(20)]
+    # All write the same document, so each waits for the one before.
+    requests = [Request("PUT", b"/i/_doc/1?n=%d" % number, body=b"{}") for number in range(20)]
     with RawClient(proxy.address) as client:
         for request in requests:
             assert client.exchange(request).status == 200
