@@ -87,7 +87,8 @@ def test_large_requests_are_kept_until_the_shadow_is_back(
         poll("all to wait", lambda: status_of(primary)["waiting_for_shadow"] == len(requests), 20)
         status = status_of(primary)
         assert status["tee"]["spool_bytes"] > 25 * MB
-        assert status["tee"]["waiting_for_agent"] == len(requests)
+        # HAProxy's health check may be under way.
+        poll("no other", lambda: status_of(primary)["tee"]["waiting_for_agent"] == len(requests))
         assert not any(shadow.by_case(request.case) for request in requests)
 
         shadow.listen()
