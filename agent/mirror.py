@@ -108,7 +108,8 @@ class Mirror:
             transaction.request_wire,
             done,
         )
-        if self._held_bytes + _bytes_of(job) > self._queue_bytes:
+        job.held_bytes = _bytes_of(job)
+        if self._held_bytes + job.held_bytes > self._queue_bytes:
             self._status.mirror_dropped += 1
             self._order.finish(completion)
             return False
@@ -119,13 +120,14 @@ class Mirror:
         """Queue what an earlier agent had left, before anything else; their completions are numbered from 1 on."""
         self._order.resume([job.footprint for job in jobs if job.completion])
         for job in jobs:
+            job.held_bytes = _bytes_of(job)
             self._take(job)
         if jobs:
             self._at_once.fall_behind()
 
     def _take(self, job: Job) -> None:
         job.since = self._loop.time()
-        self._held_bytes += _bytes_of(job)
+        self._held_bytes += job.held_bytes
         self._jobs[job] = None
         self._order.wait(job)
 
@@ -260,7 +262,7 @@ class Mirror:
         self._done(job)
 
     def _done(self, job: Job) -> None:
-        self._held_bytes -= _bytes_of(job)
+        self._held_bytes -= job.held_bytes
         del self._jobs[job]
         self._order.finish(job.completion)
         if job.done is not None:

@@ -57,6 +57,7 @@ class Job:
         "earlier_completions",
         "footprint",
         "head",
+        "held_bytes",
         "idempotent",
         "message",
         "perhaps_repeated",
@@ -91,6 +92,8 @@ class Job:
         self.attempts = 0
         self.deadline = 0.0
         """In the event loop's time, from when it is sent."""
+        self.held_bytes = 0
+        """Memory that it takes while it is not done."""
         self.since = 0.0
         """When it came, in the event loop's time."""
         self.ready_at = 0.0
