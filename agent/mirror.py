@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from agent.at_once import SHORT_S, AtOnce
+from agent.at_once import AtOnce
 from agent.backlog import Backlog, BacklogReport
 from agent.footprints.footprint import Footprint
 from agent.mirror_connection import Job, MirrorConnection, key_field
@@ -58,7 +58,6 @@ class Mirror:
         self._held_bytes = 0
         self._stops = 0
         self._at_once = AtOnce(connections * len(targets))
-        self._look_again: asyncio.TimerHandle | None = None
         self._coming_back = False
         self._report = BacklogReport()
         self._busy: set[MirrorConnection] = set()
@@ -114,6 +113,10 @@ class Mirror:
             self._order.finish(completion)
             return False
         self._take(job)
+        if transaction.arrived_us and transaction.answered_us > transaction.arrived_us:
+            self._at_once.primary_answered(
+                job.since, (transaction.answered_us - transaction.arrived_us) / 1_000_000
+            )
         return True
 
     def resume(self, jobs: list[Job]) -> None:
@@ -149,9 +152,10 @@ class Mirror:
         busy = self._busy
         while queue and not self._closing:
             if len(busy) >= self._at_once.limit:
-                self._await_room()
+                if self._at_once.holds_back:
+                    self._stops += 1
                 return
-            connection = self._targets.idle_connection(now)
+            connection = self._targets.idle_connection(now, self._at_once.limit)
             if connection is None:
                 if self._targets.full:
                     self._stops += 1
@@ -162,7 +166,6 @@ class Mirror:
             job.deadline = now + self._deadline_s
             job.attempts += 1
             busy.add(connection)
-            self._at_once.started(len(busy))
             connection.send(job)
 
     def _come_back(self) -> None:
@@ -175,19 +178,6 @@ class Mirror:
         self._coming_back = False
         self.dispatch()
 
-    def _await_room(self) -> None:
-        """As many as may be are under way: if a request waits for long, that was not enough."""
-        if self._at_once.holds_back:
-            self._stops += 1
-        if self._look_again is None:
-            self._look_again = self._loop.call_later(SHORT_S, self._looked)
-
-    def _looked(self) -> None:
-        self._look_again = None
-        if self._queue and len(self._busy) >= self._at_once.limit:
-            self._at_once.full(self._loop.time() - self._queue[0].ready_at)
-        self.dispatch()
-
     def tick(self) -> None:
         """To be called about once a second: look after deadlines, and after a backlog."""
         now = self._loop.time()
@@ -196,8 +186,8 @@ class Mirror:
             now,
             now - self._queue[0].ready_at if self._queue else None,
             self.waiting,
+            len(self._busy),
             self._status.mirrored,
-            len(self._busy) >= self._at_once.limit,
         )
         self.dispatch()
         line = self._report.line(self.backlog, now)
@@ -227,8 +217,6 @@ class Mirror:
             connection.job = None
             connection.abort()
         self._targets.close()
-        if self._look_again is not None:
-            self._look_again.cancel()
         return sorted(self._jobs, key=lambda job: job.position)
 
     def key_refused(self) -> None:

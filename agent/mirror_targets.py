@@ -116,8 +116,8 @@ class Targets:
             target.connections - target.opening >= self._connections for target in reached
         )
 
-    def idle_connection(self, now: float) -> MirrorConnection | None:
-        """An idle connection, the targets taken in turn; None when one has to be waited for.
+    def idle_connection(self, now: float, most: int) -> MirrorConnection | None:
+        """An idle connection, the targets taken in turn; None when one has to be waited for. No target gets more than ``most`` of them.
 
         The target whose turn it is gets another connection where it has none that is idle; the request need not wait for that when one to another target is.
         """
@@ -127,7 +127,7 @@ class Targets:
             self._targets.rotate(-1)
             if target.idle:
                 return target.idle.pop()
-            if not opened and target.may_open(now, self._connections):
+            if not opened and target.may_open(now, min(most, self._connections)):
                 # One to the next target too where it is open whether this one answers.
                 opened = target.reached is True
                 self._open(target, now)

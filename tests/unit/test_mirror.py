@@ -82,8 +82,10 @@ class Mirrored:
         method: bytes = b"GET",
         earlier_completions: int = 0,
         footprint: Footprint = EVERYTHING,
+        took_us: int = 0,
     ) -> bool:
         transaction = Transaction(name.encode())
+        transaction.arrived_us, transaction.answered_us = 1_000_000_000, 1_000_000_000 + took_us
         transaction.method, transaction.url = method, f"/{name}".encode()
         transaction.request_headers = b"host: shadow\r\n\r\n"
         transaction.earlier_completions = earlier_completions
@@ -329,7 +331,7 @@ def test_reads_wait_for_no_slow_read_and_all_of_them_are_under_way_at_once() -> 
         async with shadow.listening() as port:
             mirrored = Mirrored([port], connections=200)
             for number in range(150):
-                mirrored.send(f"r{number}", earlier_completions=number, footprint=SEARCH)
+                mirrored.send(f"r{number}", earlier_completions=number, footprint=SEARCH, took_us=1_000_000)
             await until(lambda: len(shadow.heads) == 150)
             assert mirrored.mirror.backlog[:4] == (150, 0, 0, 0)
             assert mirrored.status.mirror_held_back == 0
