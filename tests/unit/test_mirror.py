@@ -395,10 +395,13 @@ def test_a_shadow_that_comes_back_gets_no_flood_of_what_has_waited(
         monkeypatch.setattr(loop, "time", lambda: now() + 20)
         mirrored.mirror.tick()
         assert "the shadow is 20 s behind: 300 waiting for the shadow, which can't be reached" in caplog.text
-        async with Shadow(slow).listening(port):
+        shadow = Shadow(slow)
+        async with shadow.listening(port):
             await until(lambda: mirrored.status.mirrored == 300)
             mirrored.mirror.tick()
             assert most == 64
+            # Opening one costs both sides as much as some requests.
+            assert shadow.connections == 64
             mirrored.mirror.close()
         assert "the shadow has caught up" in caplog.text
 
