@@ -1,10 +1,10 @@
 # make test     everything that CI checks; a Docker engine is started for it where none answers (Debian/Ubuntu, as root)
 # make demo     two real clusters with the mirror between them; DEMO="--nodes 1" gives options (./demo_haproxy.py -h)
-# make traffic  OpenSearch Benchmark's workloads against the demo that runs; TRAFFIC="WORKLOADS=nested" gives settings (README)
+# make traffic  OpenSearch Benchmark's workloads against the demo that runs; TRAFFIC="WORKLOADS=nested" gives settings (docs/traffic.md)
 # make check    what needs no Docker: format, lint, types, unit tests
 # make fidelity the fidelity suite alone, with its matrix: what reaches client, nodes and logs of every kind of request
 # make format   lets the formatter and the linter change the files
-# make bench    the benchmark (README); minutes
+# make bench    the benchmark (docs/benchmark.md); minutes
 # make requirements  writes requirements*.txt from requirements*.in, with the SHA-256 of each file that PyPI has (docs/downloads.md)
 # make clean    removes what the others left in this folder, and stops the local engine
 
