@@ -1,4 +1,4 @@
-"""The pages: their links lead somewhere, README stays short, lines wrap, and `docs/status.md` has every field of ``capture-status``."""
+"""The pages: links lead somewhere, README is short, lines wrap, and each field of ``capture-status`` is explained."""
 
 import ast
 import dataclasses
@@ -65,7 +65,10 @@ def links(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """What GitHub makes of the headings: lower case, letters, digits and hyphens; a heading that comes again gets a number."""
+    """What GitHub makes of the headings.
+
+    Lower case, letters, digits, underscores and hyphens; a heading that comes again gets a number.
+    """
     found: set[str] = set()
     for line in prose(text):
         heading = re.fullmatch(r"#{1,6} +(.*?)(?: +#+)?", line)
@@ -99,7 +102,7 @@ def too_long(text: str) -> list[str]:
 
 
 def keys_of(source: str) -> set[str]:
-    """The strings that are keys of dict displays, or that are assigned to: ``{"name": ...}``, ``values["name"] = ...``."""
+    """The strings that are keys: ``{"name": ...}`` and ``values["name"] = ...``."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(textwrap.dedent(source))):
         keys: Iterable[ast.expr | None] = ()
@@ -107,9 +110,7 @@ def keys_of(source: str) -> set[str]:
             keys = node.keys
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             keys = (node.slice,)
-        found |= {
-            key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
-        }
+        found |= {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
     return found
 
 
@@ -119,7 +120,11 @@ def keys_in(*functions: Callable[..., Any]) -> set[str]:
 
 def printed_fields() -> set[str]:
     """Every name in what ``capture-status`` prints."""
-    statuses = (agent.status.Status, tee.status.Status, offload.s3.status.Status)
+    statuses: tuple[type[Any], ...] = (
+        agent.status.Status,
+        tee.status.Status,
+        offload.s3.status.Status,
+    )
     counters = {field.name for status in statuses for field in dataclasses.fields(status)}
     command = (REPOSITORY / "docker_config_base" / "bin" / "capture-status").read_text()
     others = keys_in(
@@ -172,7 +177,8 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# Two `words`, and [a link](x.md)\n\n## Again\n\n## Again\n")
     page = tmp_path / "page.md"
     page.write_text(
-        "[1](other.md) [2](other.md#two-words-and-a-link) [3](other.md#again-1) [4](#here) [5](https://a.example/b)\n"
+        "[1](other.md) [2](other.md#two-words-and-a-link) [3](other.md#again-1) [4](#here)\n"
+        "[5](https://a.example/b)\n"
         "[6](none.md) [7](other.md#again-2) [8](#nowhere) `[9](code.md)` [`10`](gone.md)\n\n"
         "    [11](block.md)\n\n# Here\n"
     )
