@@ -1,16 +1,18 @@
-# make test     everything that CI checks; a Docker engine is started for it where none answers (Debian/Ubuntu, as root)
-# make demo     two real clusters with the mirror between them; DEMO="--nodes 1" gives options (./demo_haproxy.py -h)
-# make traffic  OpenSearch Benchmark's workloads against the demo that runs; TRAFFIC="WORKLOADS=nested" gives settings (docs/traffic.md)
+# make help     this list; also without a target
+# make demo     two real clusters with the mirror between them; DEMO="--nodes 1" gives options
+# make traffic  OpenSearch Benchmark's workloads against the demo that runs; TRAFFIC="WORKLOADS=nested" gives settings
+# make test     all that CI checks; starts a Docker engine where none answers (Debian, Ubuntu; as root)
 # make check    what needs no Docker: format, lint, types, unit tests
-# make fidelity the fidelity suite alone, with its matrix: what reaches client, nodes and logs of every kind of request
-# make format   lets the formatter and the linter change the files
-# make bench    the benchmark (docs/benchmark.md); minutes
-# make requirements  writes requirements*.txt from requirements*.in, with the SHA-256 of each file that PyPI has (docs/downloads.md)
+# make format   the formatter and the linter change the files
+# make pages    the pages that are made from code: docs/settings.md, docs/order-footprints.md
+# make fidelity the fidelity suite alone, with its matrix: what reaches client, nodes and logs
+# make bench    the benchmarks; minutes
+# make requirements  writes requirements*.txt from requirements*.in, with the SHA-256 of each file
 # make clean    removes what the others left in this folder, and stops the local engine
 
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
-.PHONY: demo traffic test check static format fidelity bench requirements clean
+.PHONY: help demo traffic test check static format pages fidelity bench requirements clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -19,6 +21,10 @@ RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 # A virtual environment of its own, beside the link that .venv may be.
 PINS := .venv-pins
+
+# The first target is what `make` alone does.
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 test: static
 	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
@@ -40,6 +46,10 @@ static: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+pages: $(INSTALLED)
+	$(BIN)/python -m haproxy_config.settings_page
+	$(BIN)/python -m tests.unit.regenerate_footprints_page
 
 fidelity: $(INSTALLED)
 	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest --matrix --tb=short -q \

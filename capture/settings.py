@@ -10,7 +10,8 @@ from capture.errors import bad_input
 from capture.reference import InvalidReferenceError, parse_pinned, parse_reference
 from capture.versions import BASE_IMAGE
 from haproxy_config.nodes import Node
-from haproxy_config.settings import MIRROR_AGENTS, ProxySettings, SettingsError
+from haproxy_config.setting import SettingsError
+from haproxy_config.settings import MIRROR_AGENTS, ProxySettings
 
 WORKSPACE = Path("/tmp/cluster_traffic_capture")  # noqa: S108 - a documented place, not a secret; see workspace.py
 

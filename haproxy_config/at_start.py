@@ -13,7 +13,8 @@ from pathlib import Path
 from haproxy_config.connections import connections
 from haproxy_config.container_limits import descriptors, memory_bytes
 from haproxy_config.render import KEY_FILE, render_files, write_files
-from haproxy_config.settings import ProxySettings, SettingsError
+from haproxy_config.setting import SettingsError
+from haproxy_config.settings import ProxySettings
 
 CONNECTIONS_FILE = "connections.env"
 """In the folder of this run: what services/haproxy/run tells HAProxy."""

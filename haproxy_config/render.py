@@ -7,7 +7,8 @@ from pathlib import Path
 
 import jinja2
 
-from haproxy_config.settings import ProxySettings, SettingsError
+from haproxy_config.setting import SettingsError
+from haproxy_config.settings import ProxySettings
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 

@@ -1,4 +1,4 @@
-"""Everything that the rendered files depend on, as one frozen object, and its two other forms: JSON and environment."""
+"""The table of settings: all that the rendered files depend on, as one frozen object with two other forms, JSON and environment."""
 
 import dataclasses
 import difflib
@@ -7,10 +7,11 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import Any
 
 from haproxy_config.nodes import Node, NodeError, parse_nodes
+from haproxy_config.setting import SettingsError, setting, setting_of
 
 ENVIRONMENT_PREFIX = "CAPTURE_"
 
@@ -49,44 +50,18 @@ _TYPE_NAMES: dict[object, str] = {
     tuple[Node, ...]: "a list of HOST:PORT strings",
 }
 
-# A field name of HTTP (RFC 9110 5.1).
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
 # Words of HAProxy's and values of fields alike.
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 
-# What a path may be made of (RFC 3986 3.3).
-_PATH_PART = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@%/-]+")
-
-# Of CloudWatch Logs (PutRetentionPolicy); 0: none is set.
-RETENTION_DAYS = (
-    *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
-)
-
 _URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
+_URL_EXAMPLE = "https://HOST, or https://HOST:PORT"
 
-# CreateLogGroup and CreateLogStream of CloudWatch Logs; a stream's name has no ':' and no '*'.
-_OFFLOAD_TEXTS = (
-    ("offload_region", re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)+"), "eu-central-1"),
-    ("cloudwatch_log_group", re.compile(r"[A-Za-z0-9_/.#-]{1,512}"), "/cluster-traffic-capture/primary"),
-    (
-        "cloudwatch_log_stream",
-        re.compile(r"(?:[A-Za-z0-9_/.#@-]|\{(?:local_)?hostname\}|\{ip_address\}|\{instance_id\})+"),
-        "{local_hostname}, or a name",
-    ),
-    ("cloudwatch_endpoint", _URL, "https://HOST, or https://HOST:PORT"),
-    # Bucket naming rules of Amazon S3, and capitals and underscores of older buckets and other stores.
-    (
-        "s3_url",
-        re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](?:/[A-Za-z0-9!_.*'()=/-]*)?"),
-        "s3://BUCKET/PREFIX",
-    ),
-    ("s3_endpoint", _URL, "https://HOST, or https://HOST:PORT"),
-    ("s3_host", re.compile(r"[A-Za-z0-9!_.*'()=-]{1,253}"), "a name of letters, digits, '.', '-' and '_'"),
-    ("s3_storage_class", re.compile(r"[A-Z][A-Z0-9_]+"), "STANDARD_IA"),
-    ("s3_kms_key", re.compile(r"[A-Za-z0-9:/_-]{1,2048}"), "the key's id, its ARN, or alias/NAME"),
-)
+_KIB = 1024
+_MIB = 1024 * _KIB
+_GIB = 1024 * _MIB
+
+# HAProxy's times end at 2^31 ms, 24 days.
+_HAPROXY_SECONDS = (1, 2_000_000)
 
 # A store closes a connection on which nothing comes for some 20 s.
 _LEAST_BYTES_PER_S = 16384
@@ -99,154 +74,303 @@ OFFLOAD = ("cloudwatch", "s3")
 """Where the capture can go besides its log: the names in `offload.sinks.SINKS`."""
 
 
-class SettingsError(ValueError):
-    """Settings that can't be used; ``hint`` says what to write instead."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 @dataclass(frozen=True)
 class ProxySettings:
     """One proxy. Every field can be given to a container as ``CAPTURE_<FIELD>`` (``mirror_to``: ``CAPTURE_SHADOW_HAPROXY``).
 
-    Lists are separated by spaces or commas in the environment. Sizes are bytes.
+    Lists are separated by spaces or commas in the environment. Sizes are bytes. ``docs/settings.md`` is made from this table
+    (`haproxy_config.settings_page`).
     """
 
-    role: str
-    """``primary`` or ``shadow``: which cluster stands behind this proxy."""
-    nodes: tuple[Node, ...]
-    """The cluster's nodes, balanced round-robin."""
-    mirror_to: tuple[Node, ...] = ()
-    """The shadow HAProxy, or several; nothing is mirrored when empty."""
-    port: int = 9200
-    """The port that HAProxy listens on inside its container, 1 to 65535."""
-    mirror_agent: str = "built-in"
-    """``built-in``, or ``spoa-mirror``: HAProxy's own mirror agent, whose binary the image then carries."""
-
-    threads: int = 0
-    """HAProxy's threads for clients, and as many again for what comes from the tee; 0: half as many as there are cores, 4 at most."""
-    bufsize: int = 65536
-    """HAProxy's ``tune.bufsize``: headers and body of one message must fit to be captured and mirrored whole. 16384 to 16777216."""
-    ring_bytes: int = 64 * 1024 * 1024
-    """Memory of HAProxy's for ended transactions that the agent has not read yet; what no longer fits is lost, and counted."""
-    processing_timeout_ms: int = 50
-    """How long HAProxy waits for the agent to acknowledge a long request or answer before it passes it on regardless."""
-    connect_timeout_s: int = 5
-    """How long HAProxy waits for a connection to a node before it tries again or the next one."""
-    client_timeout_s: int = 3600
-    """HAProxy's ``timeout client``: how long a client may stay silent."""
-    head_timeout_s: int = 3600
-    """How long a client may take for the head of one request in all. Nodes have no such bound; an honest client never comes near this one."""
-    server_timeout_s: int = 3600
-    """HAProxy's ``timeout server``: how long a node may stay silent while it works on a request."""
-    max_connections: int = 0
-    """Clients that may be connected at once; more of them wait in the kernel's queue. 0: what the container's memory and descriptors allow
-    (`haproxy_config.connections`)."""
-    drain_s: int = 4
-    """How long a stopping proxy waits for requests under way, and then again for the rest of mirroring and writing. 1 to 60; with more than 4 give
-    ``docker stop`` more than its 10 s."""
-
-    log_path: str = "/var/log/haproxy-traffic.log"
-    """The capture log, in a directory that the container may write to."""
-    log_file_bytes: int = 256 * 1024 * 1024
-    """The capture log is rotated when it reaches this size."""
-    log_total_bytes: int = 4 * 1024 * 1024 * 1024
-    """The oldest compressed logs are removed so that all of them stay under this size."""
-    redact_headers: tuple[str, ...] = (
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "set-cookie",
-        "x-api-key",
-        "x-amz-security-token",
-        "es-secondary-authorization",
-        "es-client-authentication",
-        "x-client-authentication",
-        "es-secondary-x-client-authentication",
+    role: str = setting(
+        MISSING, "Which cluster stands behind this proxy: `primary` or `shadow`.", one_of=ROLES
     )
-    """Headers whose values are not written to the capture log: those that HTTP, AWS, Elasticsearch and OpenSearch have for credentials. Empty:
-    everything is written."""
-
-    capture_responses: str = "needed"
-    """``needed``: answers of the requests that ``whole_answers`` names are captured whatever their length, others as far as they fit HAProxy's
-    buffer. ``whole``: all are, and every request takes the way through the tee."""
-    whole_answers: tuple[str, ...] = (
-        "/_bulk",
-        "/_msearch",
-        "/_mget",
-        "/_search/scroll",
-        "/_pit",
-        "/_search/point_in_time",
+    nodes: tuple[Node, ...] = setting(
+        MISSING,
+        "The cluster's nodes, each HOST:PORT (IPv6: [ADDRESS]:PORT). HAProxy takes them in turn.",
     )
-    """Requests whose path has one of these in it have their answers captured whole; so have all with a ``scroll`` parameter."""
-    pending_bytes: int = 64 * 1024 * 1024
-    """Requests whose answers are awaited: memory for them; beyond it the oldest are ended as unanswered. As much for transactions that wait for
-    the tee's copies, and for copies whose clients are still reading."""
-    order: str = "write-sets"
-    """What a mirrored request waits for, of all that its client may have had the answers to: ``write-sets`` (writes to what it reads or writes), ``writes`` (all
-    writes), ``strict`` (all requests), ``none`` (nothing)."""
-    mirror_connections: int = 1024
-    """Connections to each shadow HAProxy at most: so many requests are under way there at once."""
-    mirror_queue_bytes: int = 256 * 1024 * 1024
-    """Requests waiting to be mirrored: memory for them; beyond it requests are not mirrored, and counted."""
-    mirror_key: str = dataclasses.field(default="", repr=False)
-    """What the primary's mirror shows the shadow's proxy so that this believes its identifiers: the same for both. Empty: the shadow believes nobody.
-    Not in the JSON form: it has a file of its own (`haproxy_config.render.KEY_FILE`)."""
-    mirror_deadline_s: float = 300.0
-    """How long the shadow may take to answer one request."""
-    capture_queue_bytes: int = 256 * 1024 * 1024
-    """Lines waiting to be written: memory for them; beyond it lines are dropped, and counted."""
-    body_bytes: int = 16 * 1024 * 1024
-    """Of one body the record keeps whole at most so much, as sent and decoded; ``bufsize`` at least."""
-    prefix_bytes: int = 64 * 1024
-    """Of a body longer than ``body_bytes`` the record keeps so many of its first bytes, and the SHA-256 of all."""
+    mirror_to: tuple[Node, ...] = setting(
+        (), "The shadow's HAProxy, or several, each HOST:PORT. Empty: nothing is mirrored."
+    )
+    port: int = setting(9200, "The port that HAProxy listens on in its container.", between=(1, 65535))
+    mirror_agent: str = setting(
+        "built-in",
+        "What mirrors: `built-in`, or `spoa-mirror`, HAProxy's own agent, whose binary the image then holds.",
+        one_of=MIRROR_AGENTS,
+    )
 
-    tee_memory_bytes: int = 256 * 1024 * 1024
-    """Copies of what passed through the tee, waiting for the agent: memory for them; from half of it on they move to the spool."""
-    spool_bytes: int = 4 * 1024 * 1024 * 1024
-    """The spool file's size at most; beyond both copies end early, and are counted. 0: there is no spool. Lines with long bodies that
-    wait for the disk may hold three quarters of both; beyond it they are written without these, and counted."""
-    spool_dir: str = ""
-    """Directory of the spool file, which has no name in it; empty: the capture log's."""
+    threads: int = setting(
+        0,
+        "HAProxy's threads for clients, and as many again for what comes from the tee. "
+        "0: half as many as there are cores, 4 at most.",
+        between=(0, 64),
+    )
+    bufsize: int = setting(
+        65536,
+        "HAProxy's buffer (`tune.bufsize`). An answer that fits it is captured whole without the tee. "
+        "Each connection costs more memory with a larger one.",
+        between=(16384, 16 * _MIB),
+    )
+    ring_bytes: int = setting(
+        64 * _MIB,
+        "Memory of HAProxy's for transactions that are over and that the agent has not read yet. "
+        "Beyond it they are lost, and counted.",
+        between=(_MIB, 4 * _GIB),
+    )
+    processing_timeout_ms: int = setting(
+        50,
+        "How long an answer of 15 to 63 KB may wait for the agent before HAProxy passes it on regardless.",
+        between=(1, 60_000),
+    )
+    connect_timeout_s: int = setting(
+        5,
+        "How long HAProxy waits for a connection to a node before it tries again, or the next node.",
+        between=(1, 3600),
+    )
+    client_timeout_s: int = setting(
+        3600, "How long a client may be silent (HAProxy's `timeout client`).", between=_HAPROXY_SECONDS
+    )
+    head_timeout_s: int = setting(
+        3600,
+        "How long a client may take for the head of one request in all. Nodes have no such bound; "
+        "an honest client never comes near this one.",
+        between=_HAPROXY_SECONDS,
+    )
+    server_timeout_s: int = setting(
+        3600,
+        "How long a node may be silent while it works on a request (HAProxy's `timeout server`).",
+        between=_HAPROXY_SECONDS,
+    )
+    max_connections: int = setting(
+        0,
+        "Clients that may be connected at once. More of them wait in the kernel's queue. 0: what half of the "
+        "container's memory and its descriptors allow; the container says on its start how many that is.",
+        between=(0, 1_000_000),
+    )
+    drain_s: int = setting(
+        4,
+        "How long a stopping proxy waits for requests under way, and then again for the rest of mirroring and "
+        "writing. With more than 4 give `docker stop` more than its 10 s.",
+        between=(1, 60),
+    )
 
-    offload: tuple[str, ...] = ()
-    """Where the capture goes besides its log: names out of `OFFLOAD`."""
-    offload_region: str = ""
-    """The AWS region; empty: what ``AWS_REGION``, a profile or the machine's own region say."""
-    cloudwatch_log_group: str = ""
-    """Log group of CloudWatch Logs; empty: ``/cluster-traffic-capture/`` and the role."""
-    cloudwatch_log_stream: str = "{local_hostname}"
-    """Log stream; the CloudWatch Agent puts the container's name for itself in place of ``{local_hostname}``."""
-    cloudwatch_retention_days: int = 0
-    """After so many days the service forgets what it was sent, as far as it can be told so; 0: as the log group is set."""
-    cloudwatch_endpoint: str = ""
-    """URL of CloudWatch Logs, where that is another than the region's: a private endpoint."""
-    cloudwatch_line_bytes: int = 262_000
-    """Lines longer than this are sent with shortened bodies. The CloudWatch Agent cuts lines at 262,118 bytes; newer ones may take 1 MB."""
-    cloudwatch_flush_s: int = 5
-    """How long the CloudWatch Agent gathers lines before it sends them."""
-    cloudwatch_spool_bytes: int = 128 * 1024 * 1024
-    """The files beside the log that the CloudWatch Agent follows: disk for them. What it has not sent beyond that waits in the capture log, as far
-    as ``log_total_bytes`` goes; what is removed before it was sent is counted."""
+    log_path: str = setting(
+        "/var/log/haproxy-traffic.log", "The capture log, in a directory that the container may write to."
+    )
+    log_file_bytes: int = setting(
+        256 * _MIB, "The capture log is rotated when it reaches this size.", between=(64 * _KIB, 1024 * _GIB)
+    )
+    log_total_bytes: int = setting(
+        4 * _GIB,
+        "The oldest rotated files are removed so that all of them stay below this size. "
+        "It is at least three times `CAPTURE_LOG_FILE_BYTES`.",
+        between=(64 * _KIB, 16384 * _GIB),
+    )
+    redact_headers: tuple[str, ...] = setting(
+        (
+            "authorization",
+            "proxy-authorization",
+            "cookie",
+            "set-cookie",
+            "x-api-key",
+            "x-amz-security-token",
+            "es-secondary-authorization",
+            "es-client-authentication",
+            "x-client-authentication",
+            "es-secondary-x-client-authentication",
+        ),
+        "Headers whose values are not written to the capture log: those that HTTP, AWS, Elasticsearch and "
+        "OpenSearch have for credentials. Empty: everything is written.",
+        # A field name of HTTP (RFC 9110 5.1).
+        pattern=re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"),
+        example="names of headers, without ':'",
+    )
 
-    s3_url: str = ""
-    """``s3://BUCKET/PREFIX``: where rotated files of the capture log go; given, ``offload`` need not name ``s3``."""
-    s3_endpoint: str = ""
-    """URL of the store, where that is another than the region's: a private endpoint, or another maker's store."""
-    s3_host: str = ""
-    """The part of the objects' names that says whose capture it is; empty: the container's host name."""
-    s3_interval_s: int = 3600
-    """With S3 the log is also rotated, and so uploaded, when the clock passes a multiple of so many seconds (3600: at the full hours)."""
-    s3_bytes_per_s: int = 8 * 1024 * 1024
-    """Bandwidth of the upload at most; 0: no bound."""
-    s3_keep_local_bytes: int = 0
-    """Of the files that are verified to be in the store, the newest stay here too, up to so many bytes."""
-    s3_storage_class: str = ""
-    """Storage class of the objects; empty: the bucket's."""
-    s3_kms_key: str = ""
-    """Key of the key management service to encrypt the objects with; empty: as the bucket is set."""
+    capture_responses: str = setting(
+        "needed",
+        "`needed`: the answers of the requests that `CAPTURE_WHOLE_ANSWERS` names are captured whatever their "
+        "length, others as far as they fit HAProxy's buffer. `whole`: all answers are, and every request goes "
+        "through the tee.",
+        one_of=CAPTURE_RESPONSES,
+    )
+    whole_answers: tuple[str, ...] = setting(
+        ("/_bulk", "/_msearch", "/_mget", "/_search/scroll", "/_pit", "/_search/point_in_time"),
+        "A request whose path has one of these in it has its answer captured whole. So has each request with a "
+        "`scroll` parameter.",
+        # What a path may consist of (RFC 3986 3.3).
+        pattern=re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@%/-]+"),
+        example="parts of paths, such as /_search",
+    )
+    pending_bytes: int = setting(
+        64 * _MIB,
+        "Memory for requests whose answers are awaited. Beyond it the oldest are ended as unanswered. As much "
+        "again for transactions that wait for the tee's copies, and for copies whose clients are still reading.",
+        between=(_MIB, 64 * _GIB),
+    )
+    order: str = setting(
+        "write-sets",
+        "Which of the requests that its client may have had the answers to a mirrored request waits for. "
+        "`write-sets`: writes to what it reads or writes. `writes`: all writes. `strict`: all requests. "
+        "`none`: nothing. [The order](order.md).",
+        one_of=ORDERS,
+    )
+    mirror_connections: int = setting(
+        1024,
+        "Connections to each shadow HAProxy at most: so many requests are under way there at once.",
+        between=(1, 4096),
+    )
+    mirror_queue_bytes: int = setting(
+        256 * _MIB,
+        "Memory for requests that wait for the shadow. A large one, whose body the tee keeps, counts with its "
+        "headers and 2 KiB. Beyond it requests are not mirrored, and counted.",
+        between=(_MIB, 64 * _GIB),
+    )
+    mirror_key: str = setting(
+        "",
+        "The key that both proxies share: the shadow's proxy takes a record's identifier only from a request "
+        "that shows it. Better in a file: `CAPTURE_MIRROR_KEY_FILE` names it. Empty: the shadow believes nobody.",
+        secret=True,
+    )
+    mirror_deadline_s: float = setting(
+        300.0, "How long the shadow may take to answer one request.", between=(0.1, 86_400)
+    )
+    capture_queue_bytes: int = setting(
+        256 * _MIB,
+        "Memory for lines that wait to be written. Beyond it lines are dropped, and counted.",
+        between=(_MIB, 64 * _GIB),
+    )
+    body_bytes: int = setting(
+        16 * _MIB,
+        "A body up to this size is in the log whole, as sent and decoded. It is at least `CAPTURE_BUFSIZE` and "
+        "`CAPTURE_PREFIX_BYTES`.",
+        between=(16384, 64 * _GIB),
+    )
+    prefix_bytes: int = setting(
+        64 * _KIB,
+        "Of a longer body the log has so many of its first bytes, its size, and the SHA-256 of all of it.",
+        between=(1024, _MIB),
+    )
+
+    tee_memory_bytes: int = setting(
+        256 * _MIB,
+        "Memory for copies that wait for the agent, the shadow or the log's disk, and 2 KiB for each. From half "
+        "of it on they move to the spool.",
+        between=(_MIB, 64 * _GIB),
+    )
+    spool_bytes: int = setting(
+        4 * _GIB,
+        "The spool file's size at most. Beyond both bounds copies are given up, and counted. 0: there is no "
+        "spool. Lines with long bodies that wait for the disk may hold three quarters of both; beyond it they "
+        "are written without these, and counted.",
+        between=(0, 16384 * _GIB),
+    )
+    spool_dir: str = setting(
+        "", "Directory of the spool file, which has no name in it. Empty: the capture log's."
+    )
+
+    offload: tuple[str, ...] = setting(
+        (), "Where the capture goes besides its log: `cloudwatch`, `s3`, or both. [More](offload.md)."
+    )
+    offload_region: str = setting(
+        "",
+        "The AWS region. Empty: what `AWS_REGION`, a profile or the machine's own region say.",
+        pattern=re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)+"),
+        example="eu-central-1",
+    )
+    cloudwatch_log_group: str = setting(
+        "",
+        "Log group of CloudWatch Logs. Empty: `/cluster-traffic-capture/` and the role.",
+        # CreateLogGroup of CloudWatch Logs.
+        pattern=re.compile(r"[A-Za-z0-9_/.#-]{1,512}"),
+        example="/cluster-traffic-capture/primary",
+    )
+    cloudwatch_log_stream: str = setting(
+        "{local_hostname}",
+        "Log stream. The CloudWatch Agent puts the container's name for itself in place of `{local_hostname}`.",
+        # CreateLogStream of CloudWatch Logs: no ':' and no '*'.
+        pattern=re.compile(r"(?:[A-Za-z0-9_/.#@-]|\{(?:local_)?hostname\}|\{ip_address\}|\{instance_id\})+"),
+        example="{local_hostname}, or a name",
+    )
+    cloudwatch_retention_days: int = setting(
+        0,
+        "After so many days the service forgets what it was sent. 0: as the log group is set.",
+        # PutRetentionPolicy of CloudWatch Logs.
+        one_of=(
+            *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+            *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+        ),
+    )
+    cloudwatch_endpoint: str = setting(
+        "",
+        "URL of CloudWatch Logs, where that is another than the region's: a private endpoint.",
+        pattern=_URL,
+        example=_URL_EXAMPLE,
+    )
+    cloudwatch_line_bytes: int = setting(
+        262_000,
+        "Longer lines are sent with shortened bodies. The CloudWatch Agent cuts lines at 262,118 bytes; newer "
+        "ones may take 1 MB.",
+        # Any line can be made so short (offload/shortening.py); 1 MB less 26 bytes is what the service takes.
+        between=(16_384, 1_048_550),
+    )
+    cloudwatch_flush_s: int = setting(
+        5, "How long the CloudWatch Agent gathers lines before it sends them.", between=(1, 60)
+    )
+    cloudwatch_spool_bytes: int = setting(
+        128 * _MIB,
+        "Disk for the files beside the log that the CloudWatch Agent follows. What it has not sent beyond that "
+        "waits in the capture log, as far as `CAPTURE_LOG_TOTAL_BYTES` goes. What is removed before it was "
+        "sent is counted.",
+        # Two files, each of some batches.
+        between=(2 * _MIB, 16384 * _GIB),
+    )
+
+    s3_url: str = setting(
+        "",
+        "Where rotated files of the capture log go: `s3://BUCKET/PREFIX`. Where it is given, "
+        "`CAPTURE_OFFLOAD` need not name `s3`. [More](offload-s3.md).",
+        # Bucket naming rules of Amazon S3, and capitals and underscores of older buckets and other stores.
+        pattern=re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](?:/[A-Za-z0-9!_.*'()=/-]*)?"),
+        example="s3://BUCKET/PREFIX",
+    )
+    s3_endpoint: str = setting(
+        "",
+        "URL of the store, where that is another than the region's: a private endpoint, or another maker's store.",
+        pattern=_URL,
+        example=_URL_EXAMPLE,
+    )
+    s3_host: str = setting(
+        "",
+        "The part of the objects' names that says whose capture it is. Empty: the container's host name.",
+        pattern=re.compile(r"[A-Za-z0-9!_.*'()=-]{1,253}"),
+        example="a name of letters, digits, '.', '-' and '_'",
+    )
+    s3_interval_s: int = setting(
+        3600,
+        "With S3 the log is also rotated, and so uploaded, when the clock passes a multiple of so many seconds "
+        "(3600: at the full hours).",
+        between=(10, 86_400),
+    )
+    s3_bytes_per_s: int = setting(
+        8 * _MIB, "Bandwidth of the upload at most, 16,384 at least. 0: no bound.", between=(0, 1024 * _GIB)
+    )
+    s3_keep_local_bytes: int = setting(
+        0,
+        "Of the files that are verified to be in the store, the newest stay here too, up to so many bytes.",
+        between=(0, 16384 * _GIB),
+    )
+    s3_storage_class: str = setting(
+        "",
+        "Storage class of the objects. Empty: the bucket's.",
+        pattern=re.compile(r"[A-Z][A-Z0-9_]+"),
+        example="STANDARD_IA",
+    )
+    s3_kms_key: str = setting(
+        "",
+        "Key of the key management service that the objects are encrypted with. Empty: as the bucket is set.",
+        pattern=re.compile(r"[A-Za-z0-9:/_-]{1,2048}"),
+        example="the key's id, its ARN, or alias/NAME",
+    )
 
     @property
     def sinks(self) -> tuple[str, ...]:
@@ -259,7 +383,7 @@ class ProxySettings:
     def to_json(self) -> str:
         """The settings as JSON text, which `from_json` reads; without the key."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        del values["mirror_key"]
+        del values["mirror_key"]  # it has a file of its own (`haproxy_config.render.KEY_FILE`)
         return json.dumps(
             values | {name: [str(node) for node in values[name]] for name in ("nodes", "mirror_to")}, indent=2
         )
@@ -361,16 +485,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _check(settings: ProxySettings) -> None:
-    for name, allowed in (
-        ("role", ROLES),
-        ("mirror_agent", MIRROR_AGENTS),
-        ("capture_responses", CAPTURE_RESPONSES),
-        ("order", ORDERS),
-    ):
-        if getattr(settings, name) not in allowed:
-            raise SettingsError(
-                f"{name} is '{getattr(settings, name)}'", f"it is one of: {', '.join(allowed)}"
-            )
+    for field in dataclasses.fields(settings):
+        setting_of(field).check(field.name, getattr(settings, field.name))
     if not settings.nodes:
         raise SettingsError("no node is given", "name at least one node as HOST:PORT")
     if not settings.log_path.startswith("/") or settings.log_path.endswith("/"):
@@ -388,22 +504,10 @@ def _check(settings: ProxySettings) -> None:
             "it has 16 to 256 letters, digits and '.', '_', '~', '+', '/', '=', '-': `openssl rand -hex 32` prints one",
         )
     _check_offload(settings)
-    for header in settings.redact_headers:
-        if not _TOKEN.fullmatch(header):
-            raise SettingsError(f"redact_headers: '{header}' is no header's name", "name headers without ':'")
-    for part in settings.whole_answers:
-        if not _PATH_PART.fullmatch(part):
-            raise SettingsError(
-                f"whole_answers: '{part}' is no part of a path", "name parts of paths, such as /_search"
-            )
     if settings.mirror_agent == "spoa-mirror" and len(settings.mirror_to) > 1:
         raise SettingsError(
             "spoa-mirror sends to one shadow HAProxy only", "name one, or use --mirror-agent built-in"
         )
-    for name, low, high in _RANGES:
-        value = getattr(settings, name)
-        if not low <= value <= high:
-            raise SettingsError(f"{name} is {value}", f"it is a number from {low} to {high}")
     if settings.log_total_bytes < 3 * settings.log_file_bytes:
         raise SettingsError(
             f"log_total_bytes is {settings.log_total_bytes}, log_file_bytes {settings.log_file_bytes}",
@@ -423,21 +527,12 @@ def _check_offload(settings: ProxySettings) -> None:
             raise SettingsError(f"offload: there is no '{name}'", f"it is one of: {', '.join(OFFLOAD)}")
         if settings.offload.count(name) > 1:
             raise SettingsError(f"offload: '{name}' is given twice", "name each once")
-    for field, pattern, example in _OFFLOAD_TEXTS:
-        value = getattr(settings, field)
-        if value and not pattern.fullmatch(value):
-            raise SettingsError(f"{field} can't be '{value}'", f"write it as {example}")
     if "s3" in settings.offload and not settings.s3_url:
         raise SettingsError("offload: s3_url is missing", "write it as s3://BUCKET/PREFIX")
     if 0 < settings.s3_bytes_per_s < _LEAST_BYTES_PER_S:
         raise SettingsError(
             f"s3_bytes_per_s is {settings.s3_bytes_per_s}",
             f"it is {_LEAST_BYTES_PER_S} at least (stores give up slower ones), or 0: no bound",
-        )
-    if settings.cloudwatch_retention_days not in RETENTION_DAYS:
-        raise SettingsError(
-            f"cloudwatch_retention_days is {settings.cloudwatch_retention_days}",
-            f"the service knows: {', '.join(str(days) for days in RETENTION_DAYS)}",
         )
 
 
@@ -457,37 +552,3 @@ def _check_addresses(settings: ProxySettings) -> None:
                 f"'{node}' is both a node and a shadow HAProxy: it would do everything twice",
                 "mirror to the HAProxy in front of another cluster",
             )
-
-
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("port", 1, 65535),
-    ("threads", 0, 64),
-    ("bufsize", 16384, 16 * 1024 * 1024),
-    ("ring_bytes", 1 << 20, 1 << 32),
-    ("processing_timeout_ms", 1, 60_000),
-    ("connect_timeout_s", 1, 3600),
-    ("client_timeout_s", 1, 2_000_000),
-    ("head_timeout_s", 1, 2_000_000),
-    ("server_timeout_s", 1, 2_000_000),
-    ("max_connections", 0, 1_000_000),
-    ("drain_s", 1, 60),
-    ("log_file_bytes", 64 * 1024, 1 << 40),
-    ("log_total_bytes", 64 * 1024, 1 << 44),
-    ("pending_bytes", 1 << 20, 1 << 36),
-    ("mirror_connections", 1, 4096),
-    ("mirror_queue_bytes", 1 << 20, 1 << 36),
-    ("mirror_deadline_s", 0.1, 86_400),
-    ("capture_queue_bytes", 1 << 20, 1 << 36),
-    ("tee_memory_bytes", 1 << 20, 1 << 36),
-    ("spool_bytes", 0, 1 << 44),
-    ("body_bytes", 16384, 1 << 36),
-    ("prefix_bytes", 1024, 1 << 20),
-    # Any line can be made so short (offload/shortening.py); 1 MB less 26 bytes is what the service takes.
-    ("cloudwatch_line_bytes", 16_384, 1_048_550),
-    ("cloudwatch_flush_s", 1, 60),
-    # Two files, each of some batches.
-    ("cloudwatch_spool_bytes", 2 * 1024 * 1024, 1 << 44),
-    ("s3_interval_s", 10, 86_400),
-    ("s3_bytes_per_s", 0, 1 << 40),
-    ("s3_keep_local_bytes", 0, 1 << 44),
-)

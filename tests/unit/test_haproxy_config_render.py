@@ -16,7 +16,8 @@ from agent.settings import AgentSettings
 from haproxy_config import at_start
 from haproxy_config.nodes import parse_nodes
 from haproxy_config.render import KEY_FILE, TEMPLATES, haproxy_word, render_files, write_files
-from haproxy_config.settings import OFFLOAD, ProxySettings, SettingsError
+from haproxy_config.setting import SettingsError
+from haproxy_config.settings import OFFLOAD, ProxySettings
 from offload.credentials import CREDENTIALS, PROFILES
 from offload.settings import OffloadSettings
 from offload.sinks import SINKS

@@ -25,7 +25,7 @@ DOCS = REPOSITORY / "docs"
 README = REPOSITORY / "README.md"
 README_LINES = 150
 
-PAGES = [README, REPOSITORY / "SECURITY.md", REPOSITORY / "CHANGELOG.md", *sorted(DOCS.glob("**/*.md"))]
+PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(DOCS.glob("**/*.md"))]
 
 WIDTH = 100
 WRAPPED = (
@@ -84,11 +84,12 @@ def anchors(text: str) -> set[str]:
 
 
 def broken_links(page: Path) -> list[str]:
+    """The targets that are not there; a link to a folder shows its listing."""
     broken = []
     for target in links(page.read_text()):
         name, _, anchor = target.partition("#")
         path = page.parent / name if name else page
-        if not path.is_file() or (anchor and anchor not in anchors(path.read_text())):
+        if not path.exists() or (anchor and anchor not in anchors(path.read_text())):
             broken.append(target)
     return broken
 
