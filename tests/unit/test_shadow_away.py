@@ -38,7 +38,7 @@ from tests.unit.virtual_time import run_virtually
 MIB = 1024 * 1024
 KB = 1000
 
-# A sixteenth of README's bounds, and of the load: the whole takes three minutes.
+# A sixteenth of the default bounds (docs/settings.md), and of the load: the whole takes three minutes.
 SCALE = 16
 MEMORY, SPOOL, QUEUE = 256 * MIB // SCALE, 4096 * MIB // SCALE, 256 * MIB // SCALE
 
