@@ -4,7 +4,7 @@
 # make test     all that CI checks; starts a Docker engine where none answers (Debian, Ubuntu; as root)
 # make check    what needs no Docker: format, lint, types, unit tests
 # make format   the formatter and the linter change the files
-# make pages    the pages that are made from code: docs/settings.md, docs/order-footprints.md
+# make pages    what is made from code: docs/settings.md, docs/order-footprints.md, unanswered.lua
 # make fidelity the fidelity suite alone, with its matrix: what reaches client, nodes and logs
 # make bench    the benchmarks; minutes
 # make requirements  writes requirements*.txt from requirements*.in, with the SHA-256 of each file
@@ -50,6 +50,7 @@ format: $(INSTALLED)
 pages: $(INSTALLED)
 	$(BIN)/python -m haproxy_config.settings_page
 	$(BIN)/python -m tests.unit.regenerate_footprints_page
+	$(BIN)/python -m tests.unit.regenerate_unanswered_lua
 
 fidelity: $(INSTALLED)
 	$(BIN)/python -m capture.local_engine run -- $(BIN)/python -m pytest --matrix --tb=short -q \

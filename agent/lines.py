@@ -1,7 +1,7 @@
 """HAProxy's lines about transactions.
 
-`End` is what HAProxy writes for every transaction when it is done with it (the ``log-format`` in ``templates/haproxy.cfg.j2``); short
-requests and answers are in it. `Unanswered` is written when a node closes without an answer (``docker_config_base/haproxy/unanswered.lua``).
+`End` is what HAProxy writes for every transaction when it is done with it; short requests and answers are in it. `Unanswered` is written when a
+node closes without an answer. `service.haproxy_lines` has the fields of both.
 """
 
 import binascii
@@ -13,59 +13,22 @@ from agent.counter import WRAP
 from agent.parts import Proxy, put_request, put_response
 from record.remembered import Remembered
 from record.transaction import Transaction
+from service.haproxy_lines import END, UNANSWERED, UNANSWERED_WORD
 
 # How HAProxy names the tee among its servers.
 TEE: Final = b"tee"
 
-# In the order of the template, and of the script.
-END_FIELDS = (
-    b"id",
-    b"status",
-    b"termination",
-    b"bytes_to_client",
-    b"timers",
-    b"error",
-    b"client",
-    b"version",
-    b"method",
-    b"known",
-    b"completion",
-    b"received",
-    b"arrived",
-    b"answered",
-    b"server",
-    b"server_address",
-    b"response_version",
-    b"url",
-    b"request_headers",
-    b"request_body",
-    b"response_headers",
-    b"response_body",
-    b"through_tee",
-)
+_END_LENGTH: Final = len(END)
+_UNANSWERED_LENGTH: Final = 1 + len(UNANSWERED)
+_UNANSWERED_WORD: Final = UNANSWERED_WORD.encode()
 
-UNANSWERED_FIELDS = (
-    b"unanswered",
-    b"id",
-    b"client",
-    b"version",
-    b"method",
-    b"known",
-    b"received",
-    b"arrived",
-    b"url",
-    b"request_headers",
-    b"request_body",
-    b"through_tee",
-)
-
-# The identifier in the news of a request that HAProxy could not even read, and refused with a 400.
+# The identifier in the line about a request that HAProxy could not even read, and refused with a 400.
 NO_ID: Final = b"-"
 
 # Header blocks up to this size, in base64, are remembered.
 _REMEMBERED_BYTES: Final = 2732
 
-_COMPLETION: Final = END_FIELDS.index(b"completion")
+_COMPLETION: Final = [field.name for field in END].index("completion")
 
 # HAProxy's uuid(), on the shadow with the primary's behind a slash; and the digits of 32 bits.
 _ID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:/.*)?")
@@ -75,16 +38,106 @@ _COUNTER_DIGITS: Final = 10
 _NOTHING: Final = b"-"
 
 
-class End:
+class _Line:
+    """What both lines say about the request, as HAProxy writes it; `service.haproxy_lines` names the fields."""
+
+    __slots__ = (
+        "arrived",
+        "client",
+        "id",
+        "known",
+        "method",
+        "received",
+        "request_body",
+        "request_headers",
+        "request_version",
+        "through_tee",
+        "url",
+    )
+
+    id: bytes
+    client: bytes
+    request_version: bytes
+    method: bytes
+    known: bytes
+    received: bytes
+    arrived: bytes
+    url: bytes
+    request_headers: bytes
+    request_body: bytes
+    through_tee: bytes
+
+    def fill_request(self, transaction: Transaction, proxy: Proxy) -> None:
+        """Put the request into its transaction.
+
+        Raises:
+            ValueError: a number is none, or base64 is none.
+        """
+        t = transaction
+        t.method = self.method
+        t.url = _decoded(self.url)
+        t.request_version = self.request_version
+        t.earlier_completions = _known(self.known)
+        t.received_us = _number(self.received)
+        t.arrived_us = _number(self.arrived)
+        t.client, t.client_port = pack_address[self.client]
+        if self.request_headers != _NOTHING:
+            held = _decoded(self.request_body)
+            # Without the time of arrival the body had not come to its end.
+            size = len(held) if t.arrived_us else len(held) + 1
+            put_request(t, _block(self.request_headers), held, size, proxy)
+
+
+class End(_Line):
     """HAProxy is done with a transaction."""
 
-    __slots__ = ("_fields", "id", "late")
+    __slots__ = (
+        "_completion",
+        "answered",
+        "bytes_to_client",
+        "error",
+        "response_body",
+        "response_headers",
+        "response_version",
+        "server",
+        "server_address",
+        "status",
+        "termination",
+        "timers",
+    )
 
     def __init__(self, fields: list[bytes]) -> None:
-        self._fields = fields
-        self.id: bytes = fields[0]
-        self.late: bool = fields[5] != _NOTHING
+        # In the order of `service.haproxy_lines.END`.
+        (
+            self.id,
+            self.status,
+            self.termination,
+            self.bytes_to_client,
+            self.timers,
+            self.error,
+            self.client,
+            self.request_version,
+            self.method,
+            self.known,
+            self._completion,
+            self.received,
+            self.arrived,
+            self.answered,
+            self.server,
+            self.server_address,
+            self.response_version,
+            self.url,
+            self.request_headers,
+            self.request_body,
+            self.response_headers,
+            self.response_body,
+            self.through_tee,
+        ) = fields
+
+    @property
+    def late(self) -> bool:
         """HAProxy did not wait for the acknowledgement of the request or of the answer (``timeout processing``)."""
+        return self.error != _NOTHING
 
     @property
     def completion(self) -> int:
@@ -93,7 +146,7 @@ class End:
         Raises:
             ValueError: it is no number.
         """
-        return _completion(self._fields[10])
+        return _completion(self._completion)
 
     def fill(self, transaction: Transaction, proxy: Proxy) -> None:
         """Put into the transaction what the line says and no message has said before.
@@ -101,52 +154,60 @@ class End:
         Raises:
             ValueError: a number is none, or base64 is none.
         """
-        fields = self._fields
         # Where the tee was away a node took its place.
-        transaction.through_tee = fields[14] == TEE
+        transaction.through_tee = self.server == TEE
         if not transaction.request_headers:
-            self._fill_request(transaction, proxy)
+            self.fill_request(transaction, proxy)
         if not transaction.answered_us:
-            transaction.status = max(int(fields[1]), 0)
+            transaction.status = max(int(self.status), 0)
             self._fill_response(transaction, proxy)
         if not transaction.completion:
             transaction.completion = self.completion
-        transaction.timers = fields[4]
-        if fields[22] != _NOTHING:
+        transaction.timers = self.timers
+        if self.through_tee != _NOTHING:
             # Until the copy is there; of what passed the tee by nobody has kept the bodies.
             transaction.request_whole = transaction.response_whole = False
-        if fields[2][:1] in (b"S", b"s"):
+        if self.termination[:1] in (b"S", b"s"):
             # The node broke off what HAProxy had begun to pass on.
             transaction.response_whole = False
         # "--" beside the whole answer says nothing that is not known.
-        if fields[2] != b"--" or not transaction.response_whole:
-            transaction.termination = fields[2]
-            transaction.bytes_to_client = int(fields[3])
-
-    def _fill_request(self, transaction: Transaction, proxy: Proxy) -> None:
-        f = self._fields
-        _fill_from_line(transaction, f[6], f[7], f[8], f[9], f[11], f[12], f[17], f[18], f[19], proxy)
+        if self.termination != b"--" or not transaction.response_whole:
+            transaction.termination = self.termination
+            transaction.bytes_to_client = int(self.bytes_to_client)
 
     def _fill_response(self, transaction: Transaction, proxy: Proxy) -> None:
-        fields = self._fields
-        if fields[20] == _NOTHING and not (fields[22] != _NOTHING and fields[13] != _NOTHING):
+        # Through the tee the answer's headers may be in its copy alone.
+        if self.response_headers == _NOTHING and _NOTHING in (self.through_tee, self.answered):
             return
-        transaction.answered_us = _number(fields[13])
-        transaction.response_version = fields[16]
-        transaction.server = fields[14]
-        transaction.server_address = pack_ip[fields[15]]
-        body = _decoded(fields[21])
-        put_response(transaction, _block(fields[20]), body, len(body), proxy)
+        transaction.answered_us = _number(self.answered)
+        transaction.response_version = self.response_version
+        transaction.server = self.server
+        transaction.server_address = pack_ip[self.server_address]
+        body = _decoded(self.response_body)
+        put_response(transaction, _block(self.response_headers), body, len(body), proxy)
 
 
-class Unanswered:
+class Unanswered(_Line):
     """A node closed without an answer. HAProxy's line about the end comes next, or never."""
 
-    __slots__ = ("_fields", "id")
+    __slots__ = ()
 
     def __init__(self, fields: list[bytes]) -> None:
-        self._fields = fields
-        self.id: bytes = fields[1]
+        # In the order of `service.haproxy_lines.UNANSWERED`.
+        (
+            _,
+            self.id,
+            self.client,
+            self.request_version,
+            self.method,
+            self.known,
+            self.received,
+            self.arrived,
+            self.url,
+            self.request_headers,
+            self.request_body,
+            self.through_tee,
+        ) = fields
 
     def fill(self, transaction: Transaction, proxy: Proxy) -> None:
         """Put the request into its transaction.
@@ -154,21 +215,18 @@ class Unanswered:
         Raises:
             ValueError: a number is none, or base64 is none.
         """
-        _, _, client, version, method, known, received, arrived, url, block, body, tee = self._fields
-        _fill_from_line(
-            transaction, client, version, method, known, received, arrived, url, block, body, proxy
-        )
-        if tee != _NOTHING:
+        self.fill_request(transaction, proxy)
+        if self.through_tee != _NOTHING:
             transaction.through_tee = True
             transaction.request_whole = False
 
 
 def parse_line(line: bytes) -> End | Unanswered | None:
-    """The news in one line; None when it is none of ours."""
+    """What one line says; None when it is about no transaction."""
     fields = line.split(b" ")
-    if len(fields) == len(END_FIELDS):
+    if len(fields) == _END_LENGTH:
         return End(fields)
-    if len(fields) == len(UNANSWERED_FIELDS) and fields[0] == UNANSWERED_FIELDS[0]:
+    if len(fields) == _UNANSWERED_LENGTH and fields[0] == _UNANSWERED_WORD:
         return Unanswered(fields)
     return None
 
@@ -176,7 +234,7 @@ def parse_line(line: bytes) -> End | Unanswered | None:
 def is_ours(line: bytes) -> bool:
     """Whether a line that `parse_line` does not know is about a transaction all the same: damaged, or cut. HAProxy's own messages are not."""
     first = line.partition(b" ")[0]
-    return first == UNANSWERED_FIELDS[0] or _ID.fullmatch(first) is not None
+    return first == _UNANSWERED_WORD or _ID.fullmatch(first) is not None
 
 
 def completion_of(line: bytes) -> int:
@@ -191,33 +249,6 @@ def completion_of(line: bytes) -> int:
 def _completion(field: bytes) -> int:
     """0: HAProxy gave no number. The one of 0 is that of a counter that has come round."""
     return 0 if field == _NOTHING else int(field) or WRAP
-
-
-def _fill_from_line(
-    t: Transaction,
-    client: bytes,
-    version: bytes,
-    method: bytes,
-    known: bytes,
-    received: bytes,
-    arrived: bytes,
-    url: bytes,
-    block: bytes,
-    body: bytes,
-    proxy: Proxy,
-) -> None:
-    t.method = method
-    t.url = _decoded(url)
-    t.request_version = version
-    t.earlier_completions = _known(known)
-    t.received_us = _number(received)
-    t.arrived_us = _number(arrived)
-    t.client, t.client_port = pack_address[client]
-    if block != _NOTHING:
-        held = _decoded(body)
-        # Without the time of arrival the body had not come to its end.
-        size = len(held) if t.arrived_us else len(held) + 1
-        put_request(t, _block(block), held, size, proxy)
 
 
 def _decoded(field: bytes) -> bytes:

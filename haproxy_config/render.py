@@ -9,6 +9,7 @@ import jinja2
 
 from haproxy_config.setting import SettingsError
 from haproxy_config.settings import ProxySettings
+from service.haproxy_lines import end_log_format
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -79,6 +80,7 @@ def _values(settings: ProxySettings) -> dict[str, object]:
         "servers": _servers(settings),
         "agent_mirror_to": [str(node) for node in built_in_mirror],
         "forever": _FOREVER,
+        "end_log_format": end_log_format(),
         # HAProxy keeps this part of the buffer free for rewriting headers (its default, made explicit).
         "maxrewrite": _MAXREWRITE,
         "inline_bytes": settings.bufsize - _MAXREWRITE,

@@ -1,7 +1,9 @@
--- Writes the request of a transaction whose node closed without an answer into the ring, as a line of its own (agent/lines.py).
+-- Made from service/haproxy_lines.py by `python -m tests.unit.regenerate_unanswered_lua`. Do not edit.
+--
+-- Writes the request of a transaction whose node closed without an answer into the ring, as a line of its own.
 --
 -- HAProxy may close the client's connection then without a word, so that the client tries again, and writes no line of its own. Other
--- actions can't tell of it: SPOE may not wait at that point. "tcp-response" rules are evaluated even then.
+-- actions can't report it: SPOE may not wait at that point. "tcp-response" rules are evaluated even then.
 
 local function field(value)
     if value == nil or value == "" then

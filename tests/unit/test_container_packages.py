@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "agent": {"record", "service", "tee"},
     "tee": {"service"},
     "offload": {"record", "service"},
-    "haproxy_config": set[str](),
+    "haproxy_config": {"service"},
     "record": set[str](),
     "service": set[str](),
 }

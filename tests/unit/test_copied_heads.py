@@ -8,7 +8,6 @@ from agent.copied import read_copied
 from agent.copied_heads import MAX_BYTES, MAX_HEADS, CopiedHeads, UnboundedError
 from agent.joining import Copy
 from agent.lease import Lease
-from agent.lines import END_FIELDS
 from agent.mirror_connection import Job
 from agent.order import Order
 from agent.order_mode import NONE
@@ -17,6 +16,7 @@ from agent.pipeline import Pipeline
 from agent.placing import Placing
 from agent.status import Status
 from agent.transactions import Transactions
+from service.haproxy_lines import END
 from tests.unit.counted_bytes import Work, grows_no_faster
 from tests.unit.exchanges import Kept, proxy_header
 
@@ -137,7 +137,7 @@ def test_such_a_transaction_is_recorded_as_what_is_known_and_counted(
         b"server": b"tee",
         b"through_tee": b"1",
     }
-    line = b" ".join(known.get(name, b"-") for name in END_FIELDS)
+    line = b" ".join(known.get(field.name.encode(), b"-") for field in END)
     released: list[bool] = []
     pipeline.ends([line], 0, 0)
     copied = Kept(REQUEST, PROCESSING * (MAX_HEADS + 5000) + OK).read()

@@ -3,7 +3,6 @@
 import pytest
 
 from agent.footprints.footprint import Footprint
-from agent.lines import END_FIELDS
 from agent.mirror_connection import Job
 from agent.order import Order
 from agent.order_mode import STRICT, WRITE_SETS
@@ -13,6 +12,7 @@ from agent.placing import Placing
 from agent.status import Status
 from agent.transactions import Transactions
 from record.transaction import Transaction
+from service.haproxy_lines import END
 from tests.unit.test_transactions import b64, line
 
 SECOND = 10**9
@@ -64,7 +64,7 @@ def cut(whole: bytes) -> bytes:
 def spoilt(whole: bytes) -> bytes:
     """With base64 that is none."""
     fields = whole.split(b" ")
-    fields[END_FIELDS.index(b"request_headers")] = b"A"
+    fields[[field.name for field in END].index("request_headers")] = b"A"
     return b" ".join(fields)
 
 

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import transactions as transactions_module
-from agent.lines import END_FIELDS, UNANSWERED_FIELDS, End, Unanswered, parse_line
+from agent.lines import End, Unanswered, parse_line
 from agent.messages import Request, Response
 from agent.parts import Proxy
 from agent.primary_ids import PrimaryIds
 from agent.spop.values import Value
 from agent.transactions import LOST, Transactions
 from record.transaction import Transaction
+from service.haproxy_lines import END, UNANSWERED, UNANSWERED_WORD
 
 ROOM = 64512
 
@@ -53,7 +54,7 @@ def line(identifier: bytes = b"id-1", **changes: bytes) -> bytes:
         "timers": b"0/0/0/1/3",
         "error": b"-",
         "client": b"127.0.0.1:99",
-        "version": b"1.1",
+        "request_version": b"1.1",
         "method": b"POST",
         "known": b"3",
         "completion": b"4",
@@ -70,7 +71,7 @@ def line(identifier: bytes = b"id-1", **changes: bytes) -> bytes:
         "response_body": b64(b"\0ok\xff"),
         "through_tee": b"-",
     }
-    assert [name.encode() for name in fields] == list(END_FIELDS)
+    assert list(fields) == [field.name for field in END]
     return b" ".join((fields | changes).values())
 
 
@@ -226,7 +227,7 @@ def unanswered(identifier: bytes, **changes: bytes) -> Unanswered:
         "unanswered": b"unanswered",
         "id": identifier,
         "client": b"127.0.0.1:99",
-        "version": b"1.1",
+        "request_version": b"1.1",
         "method": b"POST",
         "known": b"3",
         "received": b"5",
@@ -236,7 +237,7 @@ def unanswered(identifier: bytes, **changes: bytes) -> Unanswered:
         "request_body": b64(b"{}"),
         "through_tee": b"-",
     }
-    assert [name.encode() for name in fields] == list(UNANSWERED_FIELDS)
+    assert list(fields) == [UNANSWERED_WORD, *[field.name for field in UNANSWERED]]
     parsed = parse_line(b" ".join((fields | changes).values()))
     assert isinstance(parsed, Unanswered)
     return parsed
