@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from capture.command import CONTEXT, Command
+from capture.command import CONTEXT, CommaList, Command
 from capture.console import Console, Verbosity
 from capture.errors import ExitCode, bad_input
 from capture.images import build_images
@@ -21,7 +21,8 @@ from haproxy_config.nodes import Node, NodeError, parse_node
 from haproxy_config.settings import CAPTURE_RESPONSES, MIRROR_AGENTS
 
 _EXAMPLE = """\b
-Exit codes: 0 done, 2 input that can't be used, 3 no Docker engine, 4 a build failed, 130 interrupted.
+Exit codes: 0 done, 1 something else failed, 2 input that can't be used, 3 no Docker engine, 4 a build failed,
+130 interrupted, 143 ended by SIGTERM.
 
 \b
 Example:
@@ -47,7 +48,7 @@ _OF_PROXIES = ("primary_nodes", "shadow_haproxy", "shadow_image", "shadow_nodes"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class _NodeType(click.ParamType[Node]):
+class _NodeType(CommaList, click.ParamType[Node]):
     """HOST:PORT or [IPv6]:PORT; several in one environment variable have spaces or commas between them."""
 
     name = "HOST:PORT"
@@ -134,7 +135,7 @@ def main(*, traffic_gen_image: str | None, dry_run: bool, quiet: bool, verbose: 
     mirrors the requests to the HAProxy of the shadow image, which serves and captures the shadow cluster. Without the
     three --shadow options one image is built, which captures and does not mirror.
 
-    Options marked "..." take several values, and may be repeated.
+    Options marked "..." take several values, with spaces or commas between them, and may be repeated.
     """
     verbosity = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
     console = Console(verbosity)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import click
@@ -31,26 +32,37 @@ class _Ending(click.Command):
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
+class CommaList:
+    """Mixed into the type of an option that takes several values: those of one word may have commas between them."""
+
+
 class Command(_Ending):
     """A click command whose ``multiple`` options take several values after one flag."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeat the flag before every further value, which is click's own way to give several."""
-        several = {
-            flag
+        several = [
+            parameter
             for parameter in self.params
             if isinstance(parameter, click.Option) and parameter.multiple
-            for flag in parameter.opts
+        ]
+        flags = {flag for parameter in several for flag in parameter.opts}
+        lists = {
+            flag for parameter in several if isinstance(parameter.type, CommaList) for flag in parameter.opts
         }
-        return super().parse_args(ctx, repeat_flags(args, several))
+        return super().parse_args(ctx, repeat_flags(args, flags, lists))
 
 
 class Group(_Ending, click.Group):
     """Several commands under one name."""
 
 
-def repeat_flags(arguments: Sequence[str], flags: set[str]) -> list[str]:
+def repeat_flags(
+    arguments: Sequence[str], flags: AbstractSet[str], lists: AbstractSet[str] = frozenset()
+) -> list[str]:
     """``--nodes a b`` as ``--nodes a --nodes b``, for every flag of ``flags``; a value does not start with ``-``.
+
+    For a flag of ``lists``, ``a,b`` is two values, too.
 
     Raises:
         click.BadOptionUsage: such a flag has no value.
@@ -63,15 +75,26 @@ def repeat_flags(arguments: Sequence[str], flags: set[str]) -> list[str]:
             if current is not None and not has_value:
                 # click would take the next flag for the value.
                 raise click.BadOptionUsage(current, f"Option '{current}' requires an argument.")
-            flag, equals, _ = argument.partition("=")
+            flag, equals, value = argument.partition("=")
             current = flag if flag in flags else None
             has_value = bool(equals)
+            if equals and flag in lists:
+                for one in _split(value):
+                    repeated += [flag, one]
+            else:
+                repeated.append(argument)
         elif current is not None:
-            if has_value:
-                repeated.append(current)
-            has_value = True
-        repeated.append(argument)
+            for one in _split(argument) if current in lists else [argument]:
+                repeated += [current, one] if has_value else [one]
+                has_value = True
+        else:
+            repeated.append(argument)
     return repeated
+
+
+def _split(text: str) -> list[str]:
+    """The parts between commas; a comma at the end ("a, b" is two words) makes no empty one."""
+    return [part for part in text.split(",") if part] or [text]
 
 
 def _fail(message: str, hint: str, code: ExitCode, detail: str) -> None:

@@ -95,10 +95,8 @@ class Index:
         answer = await self._expect("look for the index", Request("GET", self._path()), 404)
         if answer.status == 404:
             return False
-        owners = [
-            index.get("mappings", {}).get("_meta", {}).get("made_by") for index in _object(answer).values()
-        ]
-        if any(owner != MADE_BY for owner in owners):
+        owners = [_owner(index) for index in _object(answer).values()]
+        if not owners or any(owner != MADE_BY for owner in owners):
             raise bad_input(
                 f"index '{self._settings.index}' is not one of this command's: it would be written to",
                 "name another --index, one that is not there",
@@ -122,7 +120,10 @@ class Index:
     async def _count(self) -> int:
         await self._expect("refresh the index", Request("POST", f"{self._path()}/_refresh"))
         answer = await self._expect("count its documents", Request("GET", f"{self._path()}/_count"))
-        return int(_object(answer)["count"])
+        count = _object(answer).get("count")
+        if not isinstance(count, int):
+            raise _refused("count its documents", answer)
+        return count
 
     async def _fill(self) -> None:
         total = self._settings.documents
@@ -160,6 +161,14 @@ _HINTS = {
     "certificate not trusted": "--ca FILE names the certificates to trust; --insecure trusts any",
     "time-out": "is it the right --target? a slow one needs a longer --timeout",
 }
+
+
+def _owner(index: object) -> object:
+    """Who made an index, by the answer to ``GET /INDEX``; None: it does not say."""
+    value = index
+    for name in ("mappings", "_meta", "made_by"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _object(answer: Answer) -> dict[str, Any]:

@@ -65,6 +65,9 @@ def nodes(workspace: Path) -> list[str]:
         "--primary-nodes a:1 --primary-nodes b:2 --primary-nodes [2001:db8::1]:3",
         "--primary-nodes a:1 b:2 --internal-port 80 --primary-nodes [2001:db8::1]:3",
         "--primary-nodes=a:1 b:2 --primary-nodes=[2001:db8::1]:3",
+        "--primary-nodes a:1,b:2,[2001:db8::1]:3",
+        "--primary-nodes a:1, b:2, [2001:db8::1]:3",
+        "--primary-nodes=a:1,b:2 [2001:db8::1]:3",
     ],
 )
 def test_several_values_after_one_flag_and_repeated_flags(workspace: Path, arguments: str) -> None:
@@ -81,6 +84,8 @@ def test_options_from_the_environment(workspace: Path, value: str) -> None:
 BAD_INPUT = {
     "no node": ("", "no primary node is given"),
     "node without a port": ("--primary-nodes a:1 b", "node 'b' has no port"),
+    "only a comma": ("--primary-nodes ,", "node ',' has no port"),
+    "no node after the =": ("--primary-nodes=", "node '' has no port"),
     "port 0": ("--primary-nodes a:0", "no valid port: '0'"),
     "port 65536": ("--primary-nodes a:65536", "no valid port: '65536'"),
     "port of other digits": ("--primary-nodes a:\u0663", "no valid port"),
