@@ -190,3 +190,17 @@ def test_a_long_line_is_found() -> None:
     long = "word " * 30
     text = f"{long}\n# {long}\n| {long} |\n- https://example/{'x' * 100}\n\n    {long}\n\n```\n{long}\n```\n"
     assert too_long(text) == [long]
+
+
+def test_each_decision_is_listed_with_its_title() -> None:
+    folder = REPOSITORY / "docs" / "decisions"
+    pages = sorted(folder.glob("[0-9]*.md"))
+    titles = [page.read_text("utf-8").partition("\n")[0].removeprefix("# ").partition(" ") for page in pages]
+    assert [number for number, _, _ in titles] == [page.name[:4] for page in pages]
+    rows = [
+        f"- [{number}]({page.name}): {title}" for (number, _, title), page in zip(titles, pages, strict=True)
+    ]
+    listed = [
+        line for line in (folder / "README.md").read_text("utf-8").splitlines() if line.startswith("- ")
+    ]
+    assert listed == rows
