@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from offload.app import Offloader, check_sinks
-from offload.modesty import be_modest
+from offload.niceness import lower_priority
 from offload.only_one import AnotherOneError, OnlyOne
 from offload.settings import OffloadSettings
 from offload.whose import act_as_the_caller
@@ -33,7 +33,7 @@ def main() -> None:
     except AnotherOneError as error:
         print(f"offload: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    be_modest()
+    lower_priority()
     if os.geteuid() == os.getuid():
         logging.getLogger(__name__).warning(
             "runs as the proxy's own user, which could read the credentials too (the container has no-new-privileges, or another user)"

@@ -16,7 +16,7 @@ from typing import Any
 from offload.agent_words import error_in
 from offload.cloudwatch import AGENT, ERROR_FILE
 from offload.credentials import CREDENTIALS, make_private
-from offload.modesty import be_modest
+from offload.niceness import lower_priority
 from offload.only_one import OnlyOne
 from offload.settings import OffloadSettings
 from offload.trouble import harmless
@@ -61,7 +61,7 @@ def main() -> None:
         print(f"cloudwatch-agent: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     act_as_the_caller()
-    be_modest()
+    lower_priority()
     try:
         with as_the_offload():
             command = prepare(settings, config, os.environ)

@@ -4,7 +4,7 @@ import contextlib
 import os
 
 
-def be_modest() -> None:
+def lower_priority() -> None:
     """Give way to every other process: the lowest priority, and no interrupting of those that run (sched(7), SCHED_BATCH).
 
     Not SCHED_IDLE: a process that gets nothing at all for an hour would lose what no longer fits its bound.
