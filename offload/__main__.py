@@ -7,7 +7,7 @@ from pathlib import Path
 
 from offload.app import Offloader, check_sinks
 from offload.niceness import lower_priority
-from offload.only_one import AnotherOneError, OnlyOne
+from offload.single_instance import AlreadyRunningError, SingleInstance
 from offload.settings import OffloadSettings
 from offload.whose import act_as_the_caller
 from service.settings_file import SettingsError, read_settings
@@ -29,8 +29,8 @@ def main() -> None:
     runtime = Path(os.environ["CAPTURE_RUNTIME_DIR"]) / "offload"
     try:
         # Two would send everything twice.
-        only = OnlyOne(runtime / "offload.lock")
-    except AnotherOneError as error:
+        only = SingleInstance(runtime / "offload.lock")
+    except AlreadyRunningError as error:
         print(f"offload: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     lower_priority()

@@ -17,7 +17,7 @@ from offload.agent_words import error_in
 from offload.cloudwatch import AGENT, ERROR_FILE
 from offload.credentials import CREDENTIALS, make_private
 from offload.niceness import lower_priority
-from offload.only_one import OnlyOne
+from offload.single_instance import SingleInstance
 from offload.settings import OffloadSettings
 from offload.trouble import harmless
 from offload.whose import act_as_the_caller, as_the_offload
@@ -169,7 +169,7 @@ def _translate(command: list[str]) -> None:
 
 def _run(command: tuple[str, ...], runtime: Path) -> int:
     # Two agents would send everything twice.
-    only = OnlyOne(runtime / "cloudwatch-agent.lock", end_it=True)
+    only = SingleInstance(runtime / "cloudwatch-agent.lock", end_it=True)
     agent = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ pytestmark = needs_root
 IMPORTS = """
 import json, sys, threading, time
 from pathlib import Path
-from offload import app, cloudwatch, cloudwatch_agent, followed, log_reader, only_one, whose
+from offload import app, cloudwatch, cloudwatch_agent, followed, log_reader, single_instance, whose
 from offload.credentials import CREDENTIALS
 from offload.s3 import ledger
 from offload.settings import OffloadSettings
@@ -90,7 +90,7 @@ cloudwatch_agent._tell(base / "run", "no region")
 LISTEN = 'app._listen(base / "run" / "status.sock")'
 
 LOCK = """
-only = only_one.OnlyOne(base / "run" / "offload.lock")
+only = single_instance.SingleInstance(base / "run" / "offload.lock")
 only.is_now(7)
 """
 

@@ -7,11 +7,11 @@ import signal
 from pathlib import Path
 
 
-class AnotherOneError(Exception):
+class AlreadyRunningError(Exception):
     """There is one already."""
 
 
-class OnlyOne:
+class SingleInstance:
     """To be kept open by the program and whoever starts it.
 
     (Not prctl(PR_SET_PDEATHSIG): the kernel forgets that where the real user is another than the effective one.)
@@ -21,7 +21,7 @@ class OnlyOne:
         end_it: whether one that is there is ended (`is_now` has said which process it is).
 
     Raises:
-        AnotherOneError: there is one, and it is not to be ended.
+        AlreadyRunningError: there is one, and it is not to be ended.
         OSError: the file can't be used.
     """
 
@@ -33,7 +33,7 @@ class OnlyOne:
         except BlockingIOError:
             if not end_it:
                 self.close()
-                raise AnotherOneError("another one is running") from None
+                raise AlreadyRunningError("another one is running") from None
             self._end()
             fcntl.flock(self.fd, fcntl.LOCK_EX)
 

@@ -6,35 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from offload.only_one import AnotherOneError, OnlyOne
+from offload.single_instance import AlreadyRunningError, SingleInstance
 
 
 def test_one_that_was_left_alone_is_ended(tmp_path: Path) -> None:
-    first = OnlyOne(tmp_path / "lock")
+    first = SingleInstance(tmp_path / "lock")
     left = subprocess.Popen(("sleep", "60"), pass_fds=(first.fd,))
     first.is_now(left.pid)
     # As when its parent dies.
     os.close(first.fd)
-    second = OnlyOne(tmp_path / "lock", end_it=True)
+    second = SingleInstance(tmp_path / "lock", end_it=True)
     assert left.wait(10) == -9
     os.close(second.fd)
 
 
 def test_nobody_is_hurt_when_none_is_left(tmp_path: Path) -> None:
-    first = OnlyOne(tmp_path / "lock")
+    first = SingleInstance(tmp_path / "lock")
     ended = subprocess.Popen(("true",), pass_fds=(first.fd,))
     first.is_now(ended.pid)
     ended.wait()
     os.close(first.fd)
-    os.close(OnlyOne(tmp_path / "lock", end_it=True).fd)
+    os.close(SingleInstance(tmp_path / "lock", end_it=True).fd)
 
 
 def test_one_that_is_not_to_be_ended_stays_the_one(tmp_path: Path) -> None:
-    first = OnlyOne(tmp_path / "lock")
-    with pytest.raises(AnotherOneError):
-        OnlyOne(tmp_path / "lock")
+    first = SingleInstance(tmp_path / "lock")
+    with pytest.raises(AlreadyRunningError):
+        SingleInstance(tmp_path / "lock")
     first.close()
-    OnlyOne(tmp_path / "lock").close()
+    SingleInstance(tmp_path / "lock").close()
 
 
 @pytest.mark.parametrize("noted", ["", "-1", "0", "1", "x", "4194305"])
@@ -48,7 +48,7 @@ def test_only_one_process_is_ended_whatever_stands_in_the_file(
         raise ProcessLookupError
 
     monkeypatch.setattr(os, "kill", kill)
-    only = OnlyOne(tmp_path / "lock")
+    only = SingleInstance(tmp_path / "lock")
     (tmp_path / "lock").write_text(noted)
     only._end()
     only.close()
