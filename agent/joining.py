@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.copied import Copied
-from agent.lease import Lease
+from agent.refcount import RefCount
 from record.transaction import Transaction
 
 # A line that may be lost, or still to come, is waited for so long: HAProxy's ring is read within seconds, and clients slower than this are rare.
@@ -31,7 +31,7 @@ class Copy:
     """What the tee has handed over, and the right to read it."""
 
     copied: Copied
-    lease: Lease
+    refcount: RefCount
     inline_bytes: int = 0
     """Of its bytes, those that are in the agent's memory."""
 
@@ -98,7 +98,7 @@ class Joining:
             self._ended_bytes -= found.transaction.held_bytes
             return found.transaction
         if identifier in self._given_up or identifier in self._copies:
-            copy.lease.release()
+            copy.refcount.release()
             return None
         self._copies[identifier] = copy
         self._copies_bytes += _size(copy)

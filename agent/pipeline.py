@@ -250,10 +250,10 @@ class Pipeline:
             if copy.copied.unbounded:
                 self._not_reached(transaction)
         if not kept:
-            copy.lease.release()
+            copy.refcount.release()
             self.finish(transaction)
             return
-        transaction.finished = copy.lease.release
+        transaction.finished = copy.refcount.release
         if self._is_to_be_mirrored(transaction) and self._placing.needs_long_bodies(transaction):
             self._readings.append(_Reading(transaction, copy, self._placing.reading(transaction)))
         else:
@@ -350,8 +350,8 @@ class Pipeline:
                 transaction.earlier_completions = min(transaction.earlier_completions, completion - 1)
             done = None
             if copy is not None and transaction.request_wire is not None:
-                copy.lease.hold()
-                done = copy.lease.release
+                copy.refcount.hold()
+                done = copy.refcount.release
             if self._submit(transaction, completion, footprint, done):
                 transaction.mirror = ""
             else:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from agent.copied import Copied, read_copied
 from agent.joining import Copy
-from agent.lease import Lease
 from agent.proxy_header import parse_proxy_header
+from agent.refcount import RefCount
 from tee.handover import (
     Answer,
     Exchange,
@@ -231,15 +231,15 @@ class TeeLink:
         def released() -> None:
             self._loop.call_soon_threadsafe(self._acknowledge, offers, exchange.id, areas)
 
-        lease = Lease(released)
+        refcount = RefCount(released)
         if copied is None:
             self._failed()
-            lease.release()
+            refcount.release()
         elif not copied.id:
-            lease.release()
+            refcount.release()
         else:
             inline = len(exchange.request.inline) + len(exchange.response.inline)
-            self._take(Copy(copied, lease, inline))
+            self._take(Copy(copied, refcount, inline))
 
     def _acknowledge(self, offers: "_Offers", number: int, _areas: Areas) -> None:
         offers.acknowledge(number)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from offload.app import Offloader, check_sinks
 from offload.niceness import lower_priority
-from offload.single_instance import AlreadyRunningError, SingleInstance
 from offload.settings import OffloadSettings
+from offload.single_instance import AlreadyRunningError, SingleInstance
 from offload.whose import act_as_the_caller
 from service.settings_file import SettingsError, read_settings
 

@@ -17,8 +17,8 @@ from offload.agent_words import error_in
 from offload.cloudwatch import AGENT, ERROR_FILE
 from offload.credentials import CREDENTIALS, make_private
 from offload.niceness import lower_priority
-from offload.single_instance import SingleInstance
 from offload.settings import OffloadSettings
+from offload.single_instance import SingleInstance
 from offload.trouble import harmless
 from offload.whose import act_as_the_caller, as_the_offload
 from service.settings_file import SettingsError, read_settings

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from agent.copied import read_copied
 from agent.copied_heads import MAX_BYTES, MAX_HEADS, CopiedHeads, UnboundedError
 from agent.joining import Copy
-from agent.lease import Lease
 from agent.mirror_connection import Job
 from agent.order import Order
 from agent.order_mode import NONE
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
 from agent.placing import Placing
+from agent.refcount import RefCount
 from agent.status import Status
 from agent.transactions import Transactions
 from service.haproxy_lines import END
@@ -141,7 +141,7 @@ def test_such_a_transaction_is_recorded_as_what_is_known_and_counted(
     released: list[bool] = []
     pipeline.ends([line], 0, 0)
     copied = Kept(REQUEST, PROCESSING * (MAX_HEADS + 5000) + OK).read()
-    pipeline.copy(Copy(copied, Lease(lambda: released.append(True))), 0)
+    pipeline.copy(Copy(copied, RefCount(lambda: released.append(True))), 0)
     (transaction,) = pipeline.ended
     assert (transaction.method, transaction.status, transaction.response_whole) == (b"GET", 200, False)
     assert transaction.response_body == b""

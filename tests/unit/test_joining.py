@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.copied import Copied
 from agent.joining import Copy, Joining
-from agent.lease import Lease
+from agent.refcount import RefCount
 from record.transaction import Transaction
 
 SECOND = 10**9
@@ -36,7 +36,7 @@ class Driven:
     def copy(self, identifier: bytes, last_us: int | None = None) -> None:
         number, self.copies = self.copies, self.copies + 1
         copied = Copied(identifier, None, None, None, number if last_us is None else last_us)
-        copy = Copy(copied, Lease(self._release(number)))
+        copy = Copy(copied, RefCount(self._release(number)))
         if (transaction := self.joining.copy(copy, self.now_ns)) is not None:
             assert transaction.id == identifier
             self._joined(identifier, copy)
@@ -51,13 +51,13 @@ class Driven:
         self.without += [transaction.id for transaction in self.joining.too_many()]
         for copy in self.joining.unclaimed_copies(self.now_ns):
             self.unclaimed.append(copy.copied.id)
-            copy.lease.release()
+            copy.refcount.release()
 
     def _joined(self, identifier: bytes, copy: Copy) -> None:
         assert copy.copied.id == identifier
         self.with_copy.append(identifier)
         self.used.append(copy.copied.last_us)
-        copy.lease.release()
+        copy.refcount.release()
 
     def _release(self, number: int) -> Callable[[], None]:
         def released() -> None:

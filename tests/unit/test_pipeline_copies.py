@@ -10,13 +10,13 @@ from agent.copied import Copied, CopiedMessage
 from agent.copied_body import CopiedBody
 from agent.footprints.footprint import Footprint
 from agent.joining import Copy
-from agent.lease import Lease
 from agent.mirror_connection import Job
 from agent.order import Order
 from agent.order_mode import STRICT, WRITE_SETS
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
 from agent.placing import Placing
+from agent.refcount import RefCount
 from agent.status import Status
 from agent.transactions import Transactions
 from record.transaction import Transaction
@@ -73,8 +73,8 @@ class Driven:
         body = CopiedBody(chunks, 0, 70000, 70000, chunked=False, ended=True)
         request = CopiedMessage(b"POST /_bulk HTTP/1.1", HEADERS, body)
         self.released[identifier] = Counted()
-        lease = Lease(self.released[identifier])
-        self.pipeline.copy(Copy(Copied(identifier, request, None, None, last_us), lease), self.now_ns)
+        refcount = RefCount(self.released[identifier])
+        self.pipeline.copy(Copy(Copied(identifier, request, None, None, last_us), refcount), self.now_ns)
         self.shadow()
 
     def ask(self, *under_way: bytes) -> None:

@@ -11,7 +11,6 @@ import pytest
 from agent.copied import read_copied
 from agent.copied_body import Chunks
 from agent.joining import Copy as HandedOver
-from agent.lease import Lease
 from agent.mirror import Mirror
 from agent.mirror_connection import Job
 from agent.order import Order
@@ -19,6 +18,7 @@ from agent.order_mode import WRITE_SETS
 from agent.parts import Proxy
 from agent.pipeline import Pipeline
 from agent.placing import Placing
+from agent.refcount import RefCount
 from agent.status import Status as AgentStatus
 from agent.transactions import Transactions
 from tee.blocks import BLOCK_BYTES, Blocks
@@ -187,11 +187,11 @@ class World:
                 continue
             assert isinstance(message, Exchange)
             copied = read_copied(message, self._chunks)
-            lease = Lease(lambda number=message.id: self._acknowledge(number))  # type: ignore[misc]
+            refcount = RefCount(lambda number=message.id: self._acknowledge(number))  # type: ignore[misc]
             if copied.id:
-                self.pipeline.copy(HandedOver(copied, lease), self.now_ns)
+                self.pipeline.copy(HandedOver(copied, refcount), self.now_ns)
             else:
-                lease.release()
+                refcount.release()
 
     def _acknowledge(self, number: int) -> None:
         ended = self.kept.acknowledge(number)

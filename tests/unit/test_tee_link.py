@@ -164,7 +164,7 @@ def test_acknowledgements_are_remembered_until_the_tee_has_read_them(tmp_path: P
             exchange(tee, request(b"%d" % number))
         await until(lambda: len(one.copies) == 20)
         for copy in one.copies:
-            copy.lease.release()
+            copy.refcount.release()
         await until(lambda: tee.status()["handed_over"] == 20)
         remembered = one.link._offers.acknowledged
         assert len(remembered) == 20
@@ -173,7 +173,7 @@ def test_acknowledgements_are_remembered_until_the_tee_has_read_them(tmp_path: P
         assert not remembered
         exchange(tee, request(b"later"))
         await until(lambda: len(one.copies) == 21)
-        one.copies[-1].lease.release()
+        one.copies[-1].refcount.release()
         await until(lambda: remembered)
         one.link.ask(2)
         await until(lambda: not remembered)

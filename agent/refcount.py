@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 
-class Lease:
+class RefCount:
     """Held once when made; ``released`` is called when nobody holds it any more, on the thread of the last one."""
 
     def __init__(self, released: Callable[[], None]) -> None:
