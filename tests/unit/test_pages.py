@@ -30,8 +30,14 @@ PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(DOCS.glob("**/*.md"))]
 WIDTH = 100
 WRAPPED = (
     "README.md",
+    "docs/architecture.md",
     "docs/demo.md",
     "docs/downloads.md",
+    "docs/flows/build-and-demo.md",
+    "docs/flows/large-request.md",
+    "docs/flows/mirrored-request.md",
+    "docs/flows/small-request.md",
+    "docs/flows/stop-and-restart.md",
     "docs/index.md",
     "docs/limits.md",
     "docs/offload-s3.md",
@@ -102,6 +108,19 @@ def too_long(text: str) -> list[str]:
     ]
 
 
+def pages_to_list(docs: Path) -> set[str]:
+    """The pages that the index should link, by their paths in ``docs``; the decisions have a list of their own."""
+    pages = {*docs.glob("*.md"), *docs.glob("flows/*.md")} - {docs / "index.md"}
+    return {page.relative_to(docs).as_posix() for page in pages}
+
+
+def files_named(text: str) -> set[str]:
+    """The paths in backticks that begin with a folder of the repository."""
+    folders = {entry.name for entry in REPOSITORY.iterdir() if entry.is_dir()}
+    words = re.findall(r"`([\w./-]+)`", "\n".join(prose(text)))
+    return {word for word in words if word.partition("/")[0] in folders and "/" in word}
+
+
 def keys_of(source: str) -> set[str]:
     """The strings that are keys: ``{"name": ...}`` and ``values["name"] = ...``."""
     found: set[str] = set()
@@ -167,7 +186,17 @@ def test_lines_wrap(page: str) -> None:
 def test_the_index_links_every_page() -> None:
     index = DOCS / "index.md"
     linked = {target.partition("#")[0] for target in links(index.read_text())}
-    assert {page.name for page in DOCS.glob("*.md")} - {index.name} - linked == set()
+    assert pages_to_list(DOCS) - linked == set()
+    assert "flows/small-request.md" in pages_to_list(DOCS)
+
+
+@pytest.mark.parametrize(
+    "page", [DOCS / "architecture.md", *sorted(DOCS.glob("flows/*.md"))], ids=lambda page: page.name
+)
+def test_the_files_that_the_architecture_names_are_there(page: Path) -> None:
+    named = files_named(page.read_text())
+    assert named
+    assert {name for name in named if not (REPOSITORY / name).exists()} == set()
 
 
 def test_the_status_page_has_every_field_and_invents_none() -> None:
