@@ -30,6 +30,7 @@ PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(DOCS.glob("**/*.md"))]
 WIDTH = 100
 WRAPPED = (
     "README.md",
+    "docs/benchmark.md",
     "docs/demo.md",
     "docs/downloads.md",
     "docs/index.md",
