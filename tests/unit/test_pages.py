@@ -30,7 +30,9 @@ PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(DOCS.glob("**/*.md"))]
 WIDTH = 100
 WRAPPED = (
     "README.md",
+    "SECURITY.md",
     "docs/benchmark.md",
+    "docs/capture-format.md",
     "docs/demo.md",
     "docs/downloads.md",
     "docs/index.md",
