@@ -31,6 +31,9 @@ WIDTH = 100
 WRAPPED = (
     "README.md",
     "docs/architecture.md",
+    "SECURITY.md",
+    "docs/benchmark.md",
+    "docs/capture-format.md",
     "docs/demo.md",
     "docs/downloads.md",
     "docs/flows/build-and-demo.md",
